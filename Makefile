@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# The front door. Each target is a line or three; the work is in meson and tools/.
+#
+#   make            build into build/ (the launcher is build/anyvfio)
+#   make demo       an unmodified qemu-img on a software NVMe controller
+#   make test       every test            SAN=address or SAN=thread: under it
+#   make check      boundary, style, static analysis
+#   make bench      the figures, with their peers
+#   make install    into PREFIX (/usr/local); DESTDIR is honoured
+#
+# A missing Debian package is installed (as root, or with sudo) and named.
+
+SAN ?=
+B := build$(if $(SAN),-$(SAN))
+PREFIX ?= /usr/local
+sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
+comma := ,
+
+.PHONY: all demo test check bench docs install clean deps-build
+
+all: $(B)/build.ninja
+	@ninja -C $(B) --quiet
+
+$(B)/build.ninja: | deps-build
+	@meson setup $(B) --prefix $(PREFIX) -Db_sanitize=$(sanitize) >/dev/null || \
+	  { cat $(B)/meson-logs/meson-log.txt; rm -rf $(B); false; }
+
+deps-build:
+	@tools/deps build
+
+demo: all
+	@tools/deps demo
+	@tools/demo $(B)
+
+test: all
+	@tools/deps test
+	@tools/test $(B)
+
+check: all
+	@tools/deps check
+	@tools/check $(B)
+
+bench: all
+	@tools/deps bench
+	@tools/bench $(B)
+
+docs:
+	@tools/deps docs
+	@dot -Tsvg docs/architecture.dot -o docs/architecture.svg
+	@tools/rules
+
+install: all
+	@meson install -C $(B)
+
+clean:
+	rm -rf build build-address build-thread
