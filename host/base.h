@@ -81,6 +81,8 @@ static inline __le64 cpu_to_le64(u64 v) { return (__force __le64)v; }
  * does; aborts where port_warn_fatal is set, as every test does.
  */
 extern bool port_warn_fatal;
+/* Instead of all that, for tests that provoke one. */
+extern void (*port_warn_hook)(const char *file, int line, const char *what);
 void port_warn_on(const char *file, int line, const char *what);
 #define WARN_ON(cond) ({						\
 	bool __warn = !!(cond);						\
