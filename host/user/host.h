@@ -3,9 +3,9 @@
  * What host/user offers to run/ (the preload library and the launcher) and to
  * its own tests: the other side of port.h.
  *
- * Lives: host_start() once per process, on the first call that concerns us;
- * after a fork the child starts clean: host_after_fork() forgets everything of
- * the parent without closing its descriptors' objects a second time.
+ * Lives: host_start() once per process, on the first call that concerns us.
+ * After a fork the child starts clean: it forgets everything of the parent, its
+ * inherited descriptors are dead (-ENODEV), and host_start() may be called anew.
  */
 #ifndef ANYVFIO_HOST_H
 #define ANYVFIO_HOST_H
@@ -14,6 +14,7 @@
 #include "anyvfio/vfio.h"
 #include "anyvfio/device.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,12 @@ int host_start(const struct host_config *config);
 /* Closes everything as the end of a process does, and frees it all; for tests
  * and the launcher. */
 void host_stop(void);
+/* What host_start() was given; NULL before it and after host_stop(). */
+const struct host_config *host_current_config(void);
+/* A thread of the host's: no signal but SIGSEGV, SIGBUS and libc's own reaches
+ * it.  @name shows in /proc.  0 or a negated errno. */
+int host_thread_start(pthread_t *thread, const char *name,
+		      void *(*fn)(void *data), void *data);
 
 /* ---- calls on paths and descriptors (file.c, node.c) ---- */
 
@@ -57,6 +64,13 @@ int host_node_each(int (*fn)(const char *name, void *data), void *data);
 bool host_fd_is_ours(int fd);
 /* True for a descriptor the host uses itself, which the program cannot see. */
 bool host_fd_is_internal(int fd);
+/* The lowest such descriptor from @fd on, or -1: for what sweeps a range. */
+int host_fd_next_internal(int fd);
+/* Hides @fd, fresh from a system call, from the program, under a high number:
+ * that, or a negated errno and @fd is closed.  Not for a fork's child: it
+ * closes all of them. */
+int host_fd_internal(int fd);
+void host_fd_internal_close(int fd);
 
 /* As the system calls, with negated errnos.  -EBADF when not ours (it may have
  * been closed a moment ago). */
@@ -74,23 +88,96 @@ ssize_t host_fd_path(int fd, char *buf, size_t size);
 /* Makes @st say what the node would: a character device. */
 void host_fd_stat(int fd, struct stat *st);
 
-/* @fd was closed, or is about to be replaced: drops what it stood for.  The
- * real descriptor is closed too.  0 or a negated errno. */
+/* close(2): drops what @fd stood for and closes the real descriptor too.  0 or a
+ * negated errno. */
 int host_fd_close(int fd);
-/* @new is a fresh descriptor of the same description as @old. */
+/* The program's dup(), dup2(), dup3() or F_DUPFD made @new out of @old: it now
+ * stands for the same, and no longer for what it stood for before.  Neither
+ * need be ours.  0, or a negated errno and @new is closed. */
 int host_fd_dup(int old, int new);
+/* Another call than these just returned @fd, so it cannot be ours: forgets what
+ * was closed behind our back (a raw system call, say). */
+void host_fd_forget(int fd);
 /* Every descriptor of ours from @first to @last; calls @fn. */
 void host_fd_each(int first, int last, void (*fn)(int fd, void *data),
 		  void *data);
 
-/* The program unmapped, remapped or covered [addr, addr+len). */
+/* ---- mappings of devices (vma.c) ---- */
+
+/* True when some byte of [addr, addr+len) is in a mapping of ours: then the
+ * calls below serve it.  No lock, no system call. */
+bool host_vma_is_ours(const void *addr, size_t len);
+/* munmap(2) of a range that need not be all ours; 0 or a negated errno. */
+int host_vma_unmap(void *addr, size_t len);
+/* Something else is about to cover [addr, addr+len), by MAP_FIXED say. */
 void host_vma_gone(void *addr, size_t len);
-/* [old, old+old_len) moved to new; both page aligned. */
+/* [old, old+old_len) moved to new; both page aligned.  A mapping of a device
+ * cannot grow: mremap() of one to more answers -EFAULT before that. */
 void host_vma_moved(void *old, size_t old_len, void *new, size_t new_len);
 /* mprotect() on a range of ours: true when it was ours, and is done. */
 bool host_vma_protect(void *addr, size_t len, int prot);
 /* The program uses /dev/kvm: trapped pages are no longer offered for mmap. */
 void host_hide_traps(void);
+
+/**
+ * struct port_vma - a request to map a part of a description
+ * @file:   the description; the mapping holds it
+ * @offset: into the description
+ * @size:   in whole pages
+ * @flags:  PORT_VMA_*
+ * @hint:   the address asked for, or NULL
+ * @prot, @map_flags: as the program gave them
+ * @addr:   where it is, once it is mapped
+ */
+struct port_vma {
+	struct port_file *file;
+	u64 offset;
+	u64 size;
+	unsigned int flags;
+	void *hint;
+	int prot;
+	int map_flags;
+	void *addr;
+};
+
+/**
+ * struct host_vma_ops - what the hardware tells about its mappings
+ * @rights: which rights of @prot (PROT_*) a program gets natively from byte
+ *          @off of @bar on; what it does not get traps.  *@len: for how many
+ *          bytes, whole pages, the answer holds.  A computation: it is called
+ *          with the lock of the mappings held and must take none
+ */
+struct host_vma_ops {
+	int (*rights)(void *hw, u32 bar, u64 off, int prot, u64 *len);
+};
+
+/* For bar_mmap(): maps @vma onto byte @off of @bar, whose memory lies at
+ * @mem_off of @memfd (-1: it has none).  0 or a negated errno. */
+int host_vma_map(struct port_vma *vma, const struct host_vma_ops *ops, void *hw,
+		 u32 bar, u64 off, int memfd, u64 mem_off);
+/* What rights() answers for @hw has changed.  When this returns all mappings
+ * have the new ones. */
+void host_vma_refresh(void *hw);
+
+/**
+ * struct host_vma_hit - what lies at an address of a mapping
+ * @hw:   as given to host_vma_map(); NULL: it was the parent's before a fork,
+ *        and nothing is behind it any more
+ * @bar, @off: where in it
+ * @len:  bytes from here to the end of the mapping
+ * @prot: the rights the program asked for
+ */
+struct host_vma_hit {
+	void *hw;
+	u32 bar;
+	int prot;
+	u64 off;
+	u64 len;
+};
+
+/* False when no mapping of ours is at @addr.  Takes no lock: for signal
+ * handlers.  A hit can be old news when another thread unmaps. */
+bool host_vma_find(const void *addr, struct host_vma_hit *hit);
 
 /* ---- faults (fault.c, mmio.c) ---- */
 
