@@ -72,7 +72,8 @@ struct vfio_pci_dependent {
 /**
  * struct vfio_pci_hw_ops - a function as hardware.  @hw is its owner's.
  * @enable:  first open: power it, let it decode memory and I/O, keep bus
- *           mastering off; 0 or an error for the opener
+ *           mastering off; its registers are as after @reset.  0 or an error for
+ *           the opener
  * @disable: last close: stop its DMA, free its interrupts, bring it to rest
  * @config_read: @size (1, 2, 4) bytes at the aligned @off of its config space
  * @config_write: the same, written.  The bus driver filters: only what the
@@ -80,17 +81,25 @@ struct vfio_pci_dependent {
  * @bar_read: one access of @size (1, 2, 4, 8) bytes at the aligned @off;
  *           @bar is a region index: 0 to 5, or the ROM's
  * @bar_write: the same, written
- * @bar_mmap: map @vma onto the BAR from byte @off; checked to lie inside
+ * @bar_mmap: map @vma onto the BAR from byte @off; checked to lie inside one
+ *           area of @bar_area
+ * @bar_area: area @i of @bar that a program may map, ascending by offset, whole
+ *           pages, never two that touch; false when there is none.  Asked anew
+ *           each time, so it may change.  NULL: all of a VFIO_PCI_BAR_MMAP BAR
  * @bar_enable: memory decode was switched: while off, mappings that exist must
  *           not reach the device (D4)
- * @reset:   function-level reset; registers, config space and interrupts as
- *           after power-on
+ * @reset:   function-level reset; registers and config space as after
+ *           power-on.  What @irq_enable and @irq_set made stays in force, and
+ *           the bus driver writes back the config space the user set
  * @hot_reset_each: call @fn for each function that a hot reset would reach, this
  *           one too, until @fn returns non-zero; that value is returned
- * @hot_reset: do it
+ * @hot_reset: do it; to this function it is as @reset, the others come out as
+ *           they were but for their registers
  * @irq_enable: begin to use @nvec vectors of interrupt @index
  *           (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_); nothing is signalled
- *           before @irq_set
+ *           before @irq_set.  0, a negated errno, or how many vectors there
+ *           are when @nvec cannot be had.  For MSI-X in use, a call with a
+ *           larger @nvec adds vectors or is -EINVAL; those in use stay
  * @irq_disable: end it; no signal arrives after it returns
  * @irq_set: signal @trigger (NULL: nothing) when @vector fires; when it returns
  *           the former trigger is no longer used
@@ -98,7 +107,10 @@ struct vfio_pci_dependent {
  * @intx_unmask: let it speak; signals at once when the line is still asserted
  *
  * INTx signals once and masks itself (automask) until @intx_unmask.
- * Calls are serialised by the bus driver, except the BAR and config accesses.
+ * Calls are serialised by the bus driver, except the BAR accesses: those never
+ * overlap @bar_enable, @reset and @hot_reset, but may overlap all else, as
+ * config accesses may overlap the interrupt calls.
+ * @hot_reset_each and @hot_reset may both be NULL: no such reset.
  */
 struct vfio_pci_hw_ops {
 	int (*enable)(void *hw);
@@ -108,6 +120,7 @@ struct vfio_pci_hw_ops {
 	u64 (*bar_read)(void *hw, u32 bar, u64 off, u32 size);
 	void (*bar_write)(void *hw, u32 bar, u64 off, u32 size, u64 val);
 	int (*bar_mmap)(void *hw, u32 bar, u64 off, struct port_vma *vma);
+	bool (*bar_area)(void *hw, u32 bar, u32 i, u64 *off, u64 *len);
 	void (*bar_enable)(void *hw, bool on);
 	int (*reset)(void *hw);
 	int (*hot_reset_each)(void *hw,
