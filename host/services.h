@@ -169,7 +169,13 @@ struct blocking_notifier_head {
 	struct notifier_block *head;
 };
 
-void blocking_notifier_init(struct blocking_notifier_head *nh);
+/* In line, so that each place has a lock class of its own: a callback may use
+ * another chain. */
+#define blocking_notifier_init(nh) do {					\
+	init_rwsem(&(nh)->rwsem);					\
+	(nh)->head = NULL;						\
+} while (0)
+
 /* -EEXIST when @nb is on the chain already. */
 int blocking_notifier_chain_register(struct blocking_notifier_head *nh,
 				     struct notifier_block *nb);

@@ -4,9 +4,11 @@
  * message may come in the middle of the program's own printf().
  */
 #include "host.h"
+#include "syscall.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN 512
@@ -69,14 +71,30 @@ static void capture(const char *line, size_t len)
 	pthread_mutex_unlock(&capture_lock);
 }
 
-/* A line that cannot be written is lost: there is nobody to tell. */
-static void write_line(const char *line, size_t len)
+static void write_all(int fd, const char *line, size_t len)
 {
-	ssize_t done;
+	long done;
 
 	do {
-		done = write(READ_ONCE(log_fd), line, len);
-	} while (done < 0 && errno == EINTR);
+		done = syscall4(SYS_write, fd, (long)line, len, 0);
+	} while (done == -EINTR);
+}
+
+/* A line that cannot be written is lost: there is nobody to tell.  The program
+ * does not die by it when the other end of its stderr has gone. */
+static void write_line(const char *line, size_t len)
+{
+	const struct timespec now = { 0 };
+	sigset_t pipe, old, pending;
+
+	sigpending(&pending);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &old);
+	write_all(READ_ONCE(log_fd), line, len);
+	if (!sigismember(&pending, SIGPIPE))
+		sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 static void __printf(1, 0) log_line(const char *fmt, va_list args)
