@@ -59,6 +59,9 @@ void *vfio_device_data(struct vfio_device *device);
 
 int vfio_set_irqs_validate_and_prepare(struct vfio_irq_set *hdr, int num_irqs,
 				       int max_irq_type, size_t *data_size);
+/* For a driver whose actions exclude one another: 0, or -EINVAL when @hdr does
+ * not ask for exactly one. */
+int vfio_set_irqs_one_action(const struct vfio_irq_set *hdr);
 
 /**
  * struct vfio_info_cap - a chain of capabilities being built
