@@ -6,6 +6,7 @@
 #   make test       every test            SAN=address or SAN=thread: under it
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
+#   make module     the kernel modules   KDIR=headers (the newest installed)
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured
 #
 # A missing Debian package is installed (as root, or with sudo) and named.
@@ -16,7 +17,7 @@ PREFIX ?= /usr/local
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test check bench docs install clean deps-build
+.PHONY: all demo test check bench module docs install clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -43,6 +44,10 @@ check: all
 bench: all
 	@tools/deps bench
 	@tools/bench $(B)
+
+module:
+	@tools/deps module
+	@tools/module $(KDIR)
 
 docs:
 	@tools/deps docs

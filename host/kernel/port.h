@@ -85,12 +85,12 @@ static inline int __must_check port_wait(struct completion *done,
 }
 
 /* ---- descriptors: host/kernel/file.c ---- */
-struct port_file;		/* a struct file */
-struct port_vma;		/* a struct vm_area_struct */
+struct port_file; /* a struct file */
+struct port_vma; /* a struct vm_area_struct */
 
-#define PORT_VMA_READ	1u
-#define PORT_VMA_WRITE	2u
-#define PORT_VMA_SHARED	4u
+#define PORT_VMA_READ 1u
+#define PORT_VMA_WRITE 2u
+#define PORT_VMA_SHARED 4u
 
 struct port_file_ops {
 	const char *name;
@@ -134,7 +134,7 @@ static inline unsigned int port_vma_flags(const struct port_vma *vma)
 }
 
 /* ---- event descriptors: host/kernel/eventfd.c ---- */
-struct port_eventfd;		/* a struct eventfd_ctx */
+struct port_eventfd; /* a struct eventfd_ctx */
 struct port_watch;
 
 struct port_eventfd *port_eventfd_get(int fd);
