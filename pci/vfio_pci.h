@@ -19,10 +19,10 @@
 #define VFIO_PCI_OFFSET_TO_INDEX(off) ((u64)(off) >> VFIO_PCI_OFFSET_SHIFT)
 #define VFIO_PCI_OFFSET_MASK ((1ull << VFIO_PCI_OFFSET_SHIFT) - 1)
 
-#define VFIO_PCI_BAR_IO		1u	/* I/O ports, not memory */
-#define VFIO_PCI_BAR_64		2u	/* takes this BAR and the next */
-#define VFIO_PCI_BAR_PREFETCH	4u
-#define VFIO_PCI_BAR_MMAP	8u	/* offered for mmap */
+#define VFIO_PCI_BAR_IO 1u /* I/O ports, not memory */
+#define VFIO_PCI_BAR_64 2u /* takes this BAR and the next */
+#define VFIO_PCI_BAR_PREFETCH 4u
+#define VFIO_PCI_BAR_MMAP 8u /* offered for mmap */
 
 /**
  * struct vfio_pci_info - what a function is made of; constant while bound
@@ -63,7 +63,7 @@ struct vfio_pci_info {
 
 /* A function that a bus or slot reset of another one reaches too. */
 struct vfio_pci_dependent {
-	int group_id;		/* -1: none */
+	int group_id; /* -1: none */
 	u32 segment;
 	u8 bus;
 	u8 devfn;
@@ -71,6 +71,7 @@ struct vfio_pci_dependent {
 
 /**
  * struct vfio_pci_hw_ops - a function as hardware.  @hw is its owner's.
+ * @owner:   the module with these operations, held while the function is open
  * @enable:  first open: power it, let it decode memory and I/O, keep bus
  *           mastering off; its registers are as after @reset.  0 or an error for
  *           the opener
@@ -110,9 +111,11 @@ struct vfio_pci_dependent {
  * Calls are serialised by the bus driver, except the BAR accesses: those never
  * overlap @bar_enable, @reset and @hot_reset, but may overlap all else, as
  * config accesses may overlap the interrupt calls.
- * @hot_reset_each and @hot_reset may both be NULL: no such reset.
+ * @hot_reset_each changes nothing and may overlap all.  It and @hot_reset may
+ * both be NULL: no such reset.
  */
 struct vfio_pci_hw_ops {
+	struct module *owner;
 	int (*enable)(void *hw);
 	void (*disable)(void *hw);
 	u32 (*config_read)(void *hw, u32 off, u32 size);
@@ -125,7 +128,8 @@ struct vfio_pci_hw_ops {
 	int (*reset)(void *hw);
 	int (*hot_reset_each)(void *hw,
 			      int (*fn)(const struct vfio_pci_dependent *dep,
-					void *data), void *data);
+					void *data),
+			      void *data);
 	int (*hot_reset)(void *hw);
 	int (*irq_enable)(void *hw, u32 index, u32 nvec);
 	void (*irq_disable)(void *hw, u32 index);
