@@ -15,6 +15,18 @@ void lock_order_after_fork(void)
 	pthread_mutex_init(&order_lock, NULL);
 }
 
+void lock_order_forget(void)
+{
+	unsigned int id;
+
+	pthread_mutex_lock(&order_lock);
+	for (id = 1; id <= nr_classes; id++) {
+		memset(classes[id]->known, 0, sizeof(classes[id]->known));
+		memset(classes[id]->after, 0, sizeof(classes[id]->after));
+	}
+	pthread_mutex_unlock(&order_lock);
+}
+
 void lock_class_use(struct lock_class *class)
 {
 	bool full = false;

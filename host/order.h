@@ -38,6 +38,8 @@ void lock_class_use(struct lock_class *class);
 /* A lock of @class is about to be taken with one of @held held: learns the edge
  * or reports it. */
 void lock_order_learn(struct lock_class *held, struct lock_class *class);
+/* For tests: nothing was learnt so far. */
+void lock_order_forget(void);
 /* For a child after fork: whoever was in here does not exist any more. */
 void lock_order_after_fork(void);
 

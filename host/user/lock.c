@@ -36,6 +36,9 @@ static void report(const struct lock_class *class, const char *what, int owner)
 	port_warn_on(class->file, class->line, line);
 }
 
+/* Stands for the class of a lock that never had one. */
+static struct lock_class no_class = LOCK_CLASS_HERE("a lock");
+
 /*
  * All checks before @lock is waited for.  False when it must not be: it is then
  * on the list as taken again, so that the unlock that follows finds it.
@@ -51,7 +54,8 @@ static bool may_take(struct lock_held *held, const void *lock,
 	}
 	if (!alive || !class) {
 		report(class, "taken, but not initialised or destroyed", 0);
-		lock_push(held, lock, LOCK_AGAIN, class);
+		lock_class_use(&no_class);
+		lock_push(held, lock, LOCK_AGAIN, class ? class : &no_class);
 		return false;
 	}
 	if (lock_is_held(lock, -1)) {
@@ -59,7 +63,7 @@ static bool may_take(struct lock_held *held, const void *lock,
 		lock_push(held, lock, LOCK_AGAIN, class);
 		return false;
 	}
-	if (held->nr && held->item[held->nr - 1].class &&
+	if (held->nr &&
 	    !lock_order_known(held->item[held->nr - 1].class, class))
 		lock_order_learn(held->item[held->nr - 1].class, class);
 	return true;
