@@ -16,10 +16,9 @@ struct world_test {
 	void (*fn)(void);
 };
 
-#define TEST(fn)        \
-	{               \
-#fn, fn \
-	}
+/* clang-format off */
+#define TEST(fn) { #fn, fn }
+/* clang-format on */
 
 /* The files of tests: each ends with a NULL name. */
 extern const struct world_test base_tests[], lock_tests[], rwsem_tests[],
