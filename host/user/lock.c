@@ -13,92 +13,16 @@ __thread struct lock_held lock_held;
 void lock_after_fork(void)
 {
 	lock_held.nr = 0;
-	lock_held.tid = 0;
+	lock_held.owner = 0;
 	lock_order_after_fork();
 }
 
-/* ---- misuse ---- */
-
-static void report(const struct lock_class *class, const char *what, int owner)
-{
-	char line[192];
-
-	if (!class) {
-		port_warn_on(__FILE__, __LINE__, "lock never initialised");
-		return;
-	}
-	if (owner)
-		snprintf(line, sizeof(line), "%s (%s:%d) %s, by thread %d",
-			 class->name, class->file, class->line, what, owner);
-	else
-		snprintf(line, sizeof(line), "%s (%s:%d) %s", class->name,
-			 class->file, class->line, what);
-	port_warn_on(class->file, class->line, line);
-}
-
-/* Stands for the class of a lock that never had one. */
-static struct lock_class no_class = LOCK_CLASS_HERE("a lock");
-
-/*
- * All checks before @lock is waited for.  False when it must not be: it is then
- * on the list as taken again, so that the unlock that follows finds it.
- */
 static bool may_take(struct lock_held *held, const void *lock,
 		     struct lock_class *class, bool alive)
 {
-	if (!held->tid)
-		held->tid = gettid();
-	if (held->nr == LOCK_MAX_HELD) {
-		report(class, "taken with too many locks held", 0);
-		return false;
-	}
-	if (!alive || !class) {
-		report(class, "taken, but not initialised or destroyed", 0);
-		lock_class_use(&no_class);
-		lock_push(held, lock, LOCK_AGAIN, class ? class : &no_class);
-		return false;
-	}
-	if (lock_is_held(lock, -1)) {
-		report(class, "taken twice", held->tid);
-		lock_push(held, lock, LOCK_AGAIN, class);
-		return false;
-	}
-	if (held->nr &&
-	    !lock_order_known(held->item[held->nr - 1].class, class))
-		lock_order_learn(held->item[held->nr - 1].class, class);
-	return true;
-}
-
-/*
- * Takes @lock off the list wherever it is.  False when there is nothing to give
- * up: it is not on it (reported), or was taken again and is held on.
- */
-static bool may_release(struct lock_held *held, const void *lock, int mode,
-			const struct lock_class *class, int owner)
-{
-	unsigned int i, n;
-	uintptr_t item;
-
-	for (i = held->nr; i > 0; i--) {
-		item = held->item[i - 1].lock;
-		if ((item & ~(uintptr_t)LOCK_MODES) == (uintptr_t)lock)
-			break;
-	}
-	if (!i) {
-		report(class,
-		       owner ? "given up, but held" : "given up, but not held",
-		       owner);
-		return false;
-	}
-	item &= LOCK_MODES;
-	if (item != LOCK_AGAIN && item != (uintptr_t)mode) {
-		report(class, "given up in another mode than held", 0);
-		return false;
-	}
-	held->nr--;
-	for (n = i - 1; n < held->nr; n++)
-		held->item[n] = held->item[n + 1];
-	return item != LOCK_AGAIN;
+	if (!held->owner)
+		held->owner = gettid();
+	return lock_may_take(held, lock, class, alive);
 }
 
 /* ---- mutex ---- */
@@ -117,9 +41,10 @@ void mutex_destroy(struct mutex *m)
 	u32 old = __atomic_exchange_n(&m->state, MUTEX_NONE, __ATOMIC_ACQUIRE);
 
 	if (old == MUTEX_NONE)
-		report(m->class, "destroyed, but not initialised", 0);
+		lock_report(m->class, "destroyed, but not initialised", 0);
 	else if (old != MUTEX_FREE)
-		report(m->class, "destroyed while held", READ_ONCE(m->owner));
+		lock_report(m->class, "destroyed while held",
+			    READ_ONCE(m->owner));
 }
 
 static void wait_for_mutex(u32 *state)
@@ -142,7 +67,7 @@ void mutex_lock_slow(struct mutex *m)
 	if (!may_take(held, m, m->class, READ_ONCE(m->state) != MUTEX_NONE))
 		return;
 	wait_for_mutex(&m->state);
-	WRITE_ONCE(m->owner, held->tid);
+	WRITE_ONCE(m->owner, held->owner);
 	lock_push(held, m, LOCK_EXCLUSIVE, m->class);
 }
 
@@ -153,8 +78,8 @@ void mutex_wake(struct mutex *m)
 
 void mutex_unlock_slow(struct mutex *m)
 {
-	if (!may_release(&lock_held, m, LOCK_EXCLUSIVE, m->class,
-			 READ_ONCE(m->owner)))
+	if (!lock_may_release(&lock_held, m, LOCK_EXCLUSIVE, m->class,
+			      READ_ONCE(m->owner)))
 		return;
 	WRITE_ONCE(m->owner, 0);
 	if (__atomic_exchange_n(&m->state, MUTEX_FREE, __ATOMIC_RELEASE) ==
@@ -247,7 +172,7 @@ void rwsem_down_slow(struct rw_semaphore *sem, enum lock_mode mode)
 		return;
 	get_in_line(sem, mode);
 	if (mode == LOCK_EXCLUSIVE)
-		WRITE_ONCE(sem->owner, held->tid);
+		WRITE_ONCE(sem->owner, held->owner);
 	lock_push(held, sem, mode, sem->class);
 }
 
@@ -303,8 +228,8 @@ void rwsem_up_slow(struct rw_semaphore *sem, enum lock_mode mode)
 {
 	u32 left;
 
-	if (!may_release(&lock_held, sem, mode, sem->class,
-			 READ_ONCE(sem->owner)))
+	if (!lock_may_release(&lock_held, sem, mode, sem->class,
+			      READ_ONCE(sem->owner)))
 		return;
 	if (mode == LOCK_SHARED) {
 		left = __atomic_sub_fetch(&sem->state, RWSEM_READER,

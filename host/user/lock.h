@@ -2,106 +2,29 @@
 /*
  * Locks, reference counts and completions of the user host.
  *
- * Locks are futexes.  Each thread keeps the list of locks it holds, so that an
- * assertion asks what this thread holds and not whether anybody does; the order
- * between classes is learnt and checked all the time (../order.h).  The paths
- * without a fight are inline: this code is in every call of the program.
- *
- * A lock that is misused is reported and left in one piece: taking one twice
- * does not lock up, giving up one that is not held changes nothing.
+ * Locks are futexes.  What a thread holds and in which order classes are taken
+ * is checked all the time (../held.h, ../order.h).  The paths without a fight
+ * are inline: this code is in every call of the program.
  */
 #ifndef ANYVFIO_USER_LOCK_H
 #define ANYVFIO_USER_LOCK_H
 
-#include "../order.h"
+#include "../held.h"
 #include "../refcount.h"
 
-/* ---- what a thread holds ---- */
-
-#define LOCK_MAX_HELD 16
-
-enum lock_mode {
-	LOCK_EXCLUSIVE = 0,
-	LOCK_SHARED = 1,
-	LOCK_AGAIN = 2, /* taken twice, reported: not really taken */
-	LOCK_MODES = 3, /* mask */
-};
-
-/**
- * struct lock_held - the locks of one thread, the latest last
- * @nr: how many
- * @tid: the thread, for reports; 0: not asked yet
- * @item: the lock's address with its mode in the low bits, and its class
- */
-struct lock_held {
-	unsigned int nr;
-	int tid;
-	struct {
-		uintptr_t lock;
-		struct lock_class *class;
-	} item[LOCK_MAX_HELD];
-};
-
-/* Initial-exec: the library is there from the start, and a general TLS access
- * may call the program's malloc. */
+/* What this thread holds.  Initial-exec: the library is there from the start,
+ * and a general TLS access may call the program's malloc. */
 extern __thread struct lock_held lock_held
 	__attribute__((tls_model("initial-exec")));
 
 /* For the end of every call into us: a lock that stays behind is a bug. */
 #define lock_assert_none_held() WARN_ON(lock_held.nr)
 
-static inline bool lock_is_held(const void *lock, int mode)
-{
-	const struct lock_held *held = &lock_held;
-	unsigned int i;
-
-	for (i = held->nr; i > 0; i--) {
-		uintptr_t item = held->item[i - 1].lock;
-
-		if ((item & ~(uintptr_t)LOCK_MODES) == (uintptr_t)lock &&
-		    (mode < 0 || (item & LOCK_SHARED) == (uintptr_t)mode))
-			return true;
-	}
-	return false;
-}
-
-#define lockdep_assert_held(lock) WARN_ON(!lock_is_held(lock, -1))
+#define lockdep_assert_held(lock) WARN_ON(!lock_is_held(&lock_held, lock, -1))
 #define lockdep_assert_held_write(lock) \
-	WARN_ON(!lock_is_held(lock, LOCK_EXCLUSIVE))
-#define lockdep_assert_held_read(lock) WARN_ON(!lock_is_held(lock, LOCK_SHARED))
-
-/* True when there is nothing to check before a lock of @class is taken. */
-static inline bool lock_is_easy(const struct lock_held *held,
-				const struct lock_class *class)
-{
-	unsigned int nr = held->nr;
-
-	if (unlikely(!held->tid))
-		return false;
-	return likely(!nr) ||
-	       (nr < LOCK_MAX_HELD && class &&
-		likely(lock_order_known(held->item[nr - 1].class, class)));
-}
-
-static inline void lock_push(struct lock_held *held, const void *lock, int mode,
-			     struct lock_class *class)
-{
-	held->item[held->nr].lock = (uintptr_t)lock | mode;
-	held->item[held->nr].class = class;
-	held->nr++;
-}
-
-/* Takes @lock off the list when it is the latest, as it nearly always is. */
-static inline bool lock_pop(struct lock_held *held, const void *lock, int mode)
-{
-	unsigned int nr = held->nr;
-
-	if (unlikely(!nr ||
-		     held->item[nr - 1].lock != ((uintptr_t)lock | mode)))
-		return false;
-	held->nr = nr - 1;
-	return true;
-}
+	WARN_ON(!lock_is_held(&lock_held, lock, LOCK_EXCLUSIVE))
+#define lockdep_assert_held_read(lock) \
+	WARN_ON(!lock_is_held(&lock_held, lock, LOCK_SHARED))
 
 /* For the child of a fork: no other thread exists, no lock is held. */
 void lock_after_fork(void);
@@ -145,7 +68,7 @@ static inline void mutex_lock(struct mutex *m)
 		mutex_lock_slow(m);
 		return;
 	}
-	WRITE_ONCE(m->owner, held->tid);
+	WRITE_ONCE(m->owner, held->owner);
 	lock_push(held, m, LOCK_EXCLUSIVE, m->class);
 }
 
@@ -231,7 +154,7 @@ static inline void down_write(struct rw_semaphore *sem)
 		rwsem_down_slow(sem, LOCK_EXCLUSIVE);
 		return;
 	}
-	WRITE_ONCE(sem->owner, held->tid);
+	WRITE_ONCE(sem->owner, held->owner);
 	lock_push(held, sem, LOCK_EXCLUSIVE, sem->class);
 }
 
