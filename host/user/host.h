@@ -114,8 +114,8 @@ void host_vma_gone(void *addr, size_t len);
 /* [old, old+old_len) moved to new; both page aligned.  A mapping of a device
  * cannot grow: mremap() of one to more answers -EFAULT before that. */
 void host_vma_moved(void *old, size_t old_len, void *new, size_t new_len);
-/* mprotect() on a range of ours: true when it was ours, and is done. */
-bool host_vma_protect(void *addr, size_t len, int prot);
+/* mprotect(2) of a range that need not be all ours; 0 or a negated errno. */
+int host_vma_protect(void *addr, size_t len, int prot);
 /* The program uses /dev/kvm: trapped pages are no longer offered for mmap. */
 void host_hide_traps(void);
 
