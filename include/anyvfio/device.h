@@ -29,6 +29,9 @@
 extern "C" {
 #endif
 
+/* Models in shared objects find these in the preload library. */
+#pragma GCC visibility push(default)
+
 #define ANYVFIO_DEVICE_API 1
 
 struct anyvfio_device;
@@ -46,7 +49,7 @@ struct anyvfio_option {
 /**
  * struct anyvfio_device_ops - what a model does; all but @destroy may be NULL
  * @start:   a program opened the device: memory, files and threads are made
- *           now; 0 or a negated errno for the opener
+ *           now; 0 or a negated errno for the opener.  @reset follows at once
  * @stop:    opposite of @start: when it returns no thread of the model runs and
  *           no DMA of it is in flight
  * @reset:   to the state after power-on; DMA in flight is finished or
@@ -77,9 +80,10 @@ struct anyvfio_device_ops {
  * @summary: one line for `anyvfio devices`
  * @options: the options it takes, ended by a NULL name; addr= and group= are
  *           every device's and not listed
- * @create:  make the function @dev with the calls below; 0 or a negated errno
- *           after anyvfio_device_error() said what is wrong.  Nothing is opened
- *           that has a side effect on others: that is for @start
+ * @create:  make the function @dev with the calls below; 0, or a negated errno
+ *           after anyvfio_device_error() said what is wrong and with nothing
+ *           left to destroy.  Nothing is opened that has a side effect on
+ *           others: that is for @start
  */
 struct anyvfio_model {
 	unsigned int api;
@@ -103,11 +107,19 @@ const char *anyvfio_device_name(struct anyvfio_device *dev);
 
 /*
  * Memory that lives as long as the run (all programs that one `anyvfio run`
- * starts see the same), zero at first, sparse.  @id tells the device's
- * memories apart.  An open descriptor, or a negated errno.
+ * starts see the same), zero at first, sparse; from @start on.  @id tells the
+ * device's memories apart.  A hidden descriptor, or a negated errno after a
+ * message.
  */
 int anyvfio_device_memory(struct anyvfio_device *dev, unsigned int id,
 			  uint64_t size);
+/*
+ * The program shares its descriptors with the models in it, and may close all
+ * from 3 on.  Hides @fd from it, under another number: that, or a negated errno
+ * and @fd is closed.  What is hidden is closed by anyvfio_fd_close().
+ */
+int anyvfio_fd_hide(int fd);
+void anyvfio_fd_close(int fd);
 
 /* ---- building a function; only in @create ---- */
 
@@ -218,12 +230,15 @@ void anyvfio_irq_level(struct anyvfio_device *dev, bool asserted);
 void anyvfio_device_report_error(struct anyvfio_device *dev);
 
 /* Starts a thread of the model: blocks all signals but SIGSEGV and SIGBUS.
- * Join it in @stop with anyvfio_thread_join(). */
+ * Join it in @stop with anyvfio_thread_join(), which lets the device's lock go
+ * while it waits. */
 struct anyvfio_thread;
 int anyvfio_thread_start(struct anyvfio_device *dev, const char *name,
 			 void (*fn)(void *priv), void *priv,
 			 struct anyvfio_thread **thread);
 void anyvfio_thread_join(struct anyvfio_thread *thread);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
