@@ -12,12 +12,9 @@
  */
 #include "pci.h"
 
-/**
- * struct rule - one register
- * @off: from the start of the header or capability
- */
+/* One register. */
 struct rule {
-	u16 off;
+	u16 off; /* from the start of the header or capability */
 	u16 size;
 	u32 virt;
 	u32 writable;
@@ -35,6 +32,7 @@ struct rule {
  * @setup: does what @rules cannot; or NULL
  * @rules: its registers that are virtual or writable; all others are the
  *         device's and read-only
+ * @nr_rules: how many
  */
 struct kind {
 	u16 id;

@@ -15,6 +15,7 @@
  *   memory_lock   (rwsem) may the BARs be reached?  Each access of a BAR holds it
  *                 for reading; switching memory decode, power states, mapping
  *                 and resetting hold it for writing
+ *   ioeventfd_lock  (beside these two) the list of ioeventfds
  *   event_lock    the ERR and REQ events.  A leaf, since the hardware reports an
  *                 error from wherever it is, an access of a BAR for one
  *
@@ -95,6 +96,11 @@ struct vfio_pci_device {
 	struct rw_semaphore memory_lock;
 	bool decode; /* COMMAND has memory decode on */
 	bool asleep; /* in D3hot */
+
+	/* ioeventfd_lock */
+	struct mutex ioeventfd_lock;
+	struct list_head ioeventfds;
+	u32 nr_ioeventfds;
 
 	/* event_lock */
 	struct mutex event_lock;
@@ -194,6 +200,9 @@ void vfio_pci_config_restore(struct vfio_pci_device *vdev);
 
 long vfio_pci_ioctl_get_region_info(struct vfio_pci_device *vdev,
 				    struct vfio_region_info __user *arg);
+/* One aligned access of a BAR or the ROM; -EIO while memory decode is off. */
+int vfio_pci_bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
+			u32 size, u64 *val, bool write);
 /* Of a BAR or the ROM. */
 ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
 			char __user *buf, size_t len, u64 off, bool write);
@@ -220,6 +229,13 @@ void vfio_pci_irq_exit(struct vfio_pci_device *vdev);
 /* Signals an event of @vdev; false when the user has not asked for it. */
 bool vfio_pci_event_signal(struct vfio_pci_device *vdev,
 			   struct port_eventfd **trigger);
+
+/* ---- ioeventfd.c ---- */
+
+long vfio_pci_ioctl_ioeventfd(struct vfio_pci_device *vdev,
+			      struct vfio_device_ioeventfd __user *arg);
+/* Last close. */
+void vfio_pci_ioeventfd_exit(struct vfio_pci_device *vdev);
 
 /* ---- reset.c ---- */
 

@@ -214,8 +214,8 @@ static u32 access_size(u64 off, size_t len, u32 max)
 	return size;
 }
 
-static int bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
-		      u32 size, __le64 *val, bool write)
+int vfio_pci_bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
+			u32 size, u64 *val, bool write)
 {
 	int ret = 0;
 
@@ -223,13 +223,37 @@ static int bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
 	if (!is_io(vdev, index) && !memory_on(vdev))
 		ret = -EIO;
 	else if (write)
-		vdev->ops->bar_write(vdev->hw, index, off, size,
-				     le64_to_cpu(*val));
+		vdev->ops->bar_write(vdev->hw, index, off, size, *val);
 	else
-		*val = cpu_to_le64(
-			vdev->ops->bar_read(vdev->hw, index, off, size));
+		*val = vdev->ops->bar_read(vdev->hw, index, off, size);
 	up_read(&vdev->memory_lock);
 	return ret;
+}
+
+static int read_one(struct vfio_pci_device *vdev, u32 index, u64 off, u32 size,
+		    char __user *buf)
+{
+	__le64 bytes;
+	u64 val;
+	int ret;
+
+	ret = vfio_pci_bar_access(vdev, index, off, size, &val, false);
+	if (ret)
+		return ret;
+	bytes = cpu_to_le64(val);
+	return port_copy_out(buf, &bytes, size);
+}
+
+static int write_one(struct vfio_pci_device *vdev, u32 index, u64 off, u32 size,
+		     const char __user *buf)
+{
+	__le64 bytes = 0;
+	u64 val;
+
+	if (port_copy_in(&bytes, buf, size))
+		return -EFAULT;
+	val = le64_to_cpu(bytes);
+	return vfio_pci_bar_access(vdev, index, off, size, &val, true);
 }
 
 ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
@@ -238,7 +262,6 @@ ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
 	u64 end = region_size(vdev, index);
 	u32 max = is_io(vdev, index) ? 4 : 8;
 	size_t done;
-	__le64 val;
 	u32 size;
 	int ret;
 
@@ -250,14 +273,12 @@ ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
 
 	for (done = 0; done < len; done += size) {
 		size = access_size(off + done, len - done, max);
-		val = 0;
-		if (write && port_copy_in(&val, buf + done, size))
-			return -EFAULT;
-		ret = bar_access(vdev, index, off + done, size, &val, write);
+		ret = write ? write_one(vdev, index, off + done, size,
+					buf + done)
+			    : read_one(vdev, index, off + done, size,
+				       buf + done);
 		if (ret)
 			return ret;
-		if (!write && port_copy_out(buf + done, &val, size))
-			return -EFAULT;
 	}
 	return done;
 }

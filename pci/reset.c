@@ -145,9 +145,7 @@ out_free:
 
 /* ---- the hot reset ---- */
 
-/**
- * struct proof - the groups that the user owns, held
- */
+/* The groups that the user owns, held. */
 struct proof {
 	struct vfio_group **groups;
 	u32 nr;

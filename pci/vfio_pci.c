@@ -25,6 +25,7 @@ static void vfio_pci_release(void *data)
 {
 	struct vfio_pci_device *vdev = data;
 
+	vfio_pci_ioeventfd_exit(vdev);
 	vfio_pci_irq_exit(vdev);
 	vfio_pci_config_exit(vdev);
 	vdev->ops->disable(vdev->hw);
@@ -94,6 +95,8 @@ static long vfio_pci_ioctl(void *data, unsigned int cmd, unsigned long arg)
 		return vfio_pci_ioctl_hot_reset_info(vdev, uarg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
 		return vfio_pci_ioctl_hot_reset(vdev, uarg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return vfio_pci_ioctl_ioeventfd(vdev, uarg);
 	case VFIO_DEVICE_FEATURE:
 		return vfio_pci_ioctl_feature(vdev, uarg);
 	default:
@@ -209,6 +212,7 @@ static bool is_valid(const struct vfio_pci_info *info)
 static void free_device(struct vfio_pci_device *vdev)
 {
 	mutex_destroy(&vdev->event_lock);
+	mutex_destroy(&vdev->ioeventfd_lock);
 	mutex_destroy(&vdev->irq_lock);
 	mutex_destroy(&vdev->config_lock);
 	port_free(vdev);
@@ -239,6 +243,8 @@ struct vfio_pci_device *vfio_pci_bind(struct device *dev,
 	mutex_init(&vdev->config_lock);
 	mutex_init(&vdev->irq_lock);
 	init_rwsem(&vdev->memory_lock);
+	mutex_init(&vdev->ioeventfd_lock);
+	INIT_LIST_HEAD(&vdev->ioeventfds);
 	mutex_init(&vdev->event_lock);
 
 	ret = -EINVAL;
