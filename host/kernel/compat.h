@@ -10,6 +10,10 @@
 #include <linux/eventfd.h>
 #include <linux/version.h>
 
+#include <linux/iommu.h>
+#include <linux/irqdomain.h>
+#include <linux/mm.h>
+
 #define KERNEL_6_12 (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 
 #if !KERNEL_6_12
@@ -18,10 +22,27 @@
 #define compat_devnode_dev struct device
 /* 6.8 took the count away */
 #define compat_eventfd_signal(ctx) eventfd_signal(ctx, 1)
+/* 6.11: a domain is for a device, no longer for a bus */
+#define compat_domain_alloc(dev) iommu_domain_alloc((dev)->bus)
+/* 6.3 added how to allocate */
+#define compat_iommu_map(domain, iova, phys, size, prot) \
+	iommu_map(domain, iova, phys, size, prot)
+/* 6.5 took the vmas away */
+#define compat_pin_remote(mm, start, nr, flags, pages) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
+#define compat_msi_isolated(group, dev)                     \
+	(device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP) || \
+	 irq_domain_check_msi_remap())
 #else
 #define compat_class_create(name) class_create(name)
 #define compat_devnode_dev const struct device
 #define compat_eventfd_signal(ctx) eventfd_signal(ctx)
+#define compat_domain_alloc(dev) iommu_paging_domain_alloc(dev)
+#define compat_iommu_map(domain, iova, phys, size, prot) \
+	iommu_map(domain, iova, phys, size, prot, GFP_KERNEL_ACCOUNT)
+#define compat_pin_remote(mm, start, nr, flags, pages) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
+#define compat_msi_isolated(group, dev) iommu_group_has_isolated_msi(group)
 #endif
 
 #endif /* ANYVFIO_COMPAT_H */

@@ -219,10 +219,11 @@ static inline void port_task_name(char buf[PORT_TASK_LEN])
 		 task_pid_nr(current));
 }
 
-#define port_err(fmt, ...) pr_err_ratelimited("vfio: " fmt, ##__VA_ARGS__)
-#define port_warn(fmt, ...) pr_warn_ratelimited("vfio: " fmt, ##__VA_ARGS__)
-#define port_info(fmt, ...) pr_info("vfio: " fmt, ##__VA_ARGS__)
-#define port_dbg(fmt, ...) pr_debug("vfio: " fmt, ##__VA_ARGS__)
+#define port_err(fmt, ...) pr_err_ratelimited("vfio: " fmt "\n", ##__VA_ARGS__)
+#define port_warn(fmt, ...) \
+	pr_warn_ratelimited("vfio: " fmt "\n", ##__VA_ARGS__)
+#define port_info(fmt, ...) pr_info("vfio: " fmt "\n", ##__VA_ARGS__)
+#define port_dbg(fmt, ...) pr_debug("vfio: " fmt "\n", ##__VA_ARGS__)
 
 /* ---- notifier chains: the kernel's ---- */
 static inline void blocking_notifier_init(struct blocking_notifier_head *nh)

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * An I/O address space on the kernel's IOMMU, for type1.
+ *
+ * It is a set of domains: groups behind IOMMUs that can share page tables share
+ * one. A mapping is pinned once and entered into each domain; a domain that comes
+ * later gets all there is, which is why the mappings are on a list here.
+ *
+ * Locks: domains_lock (rwsem) guards the domains, their groups and what follows
+ * from them; mapping and unmapping read it. maps_lock guards the list of mappings.
+ */
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "iommu.h"
+
+static bool allow_unsafe_interrupts;
+module_param(allow_unsafe_interrupts, bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_interrupts,
+		 "Allow devices whose interrupts no IOMMU isolates: such a "
+		 "device can raise any interrupt of the host.");
+
+struct port_iommu *port_iommu_alloc(struct vfio_type1 *owner)
+{
+	struct port_iommu *iommu;
+
+	iommu = kzalloc(sizeof(*iommu), GFP_KERNEL_ACCOUNT);
+	if (!iommu)
+		return ERR_PTR(-ENOMEM);
+	init_rwsem(&iommu->domains_lock);
+	INIT_LIST_HEAD(&iommu->domains);
+	spin_lock_init(&iommu->maps_lock);
+	INIT_LIST_HEAD(&iommu->maps);
+	iommu->mm = current->mm;
+	mmgrab(iommu->mm);
+	iommu->pgsizes = PAGE_MASK;
+	iommu->ranges[0].last = U64_MAX;
+	iommu->nr_ranges = 1;
+	return iommu;
+}
+
+/* ---- what all domains and groups together can do ---- */
+
+/* Takes [start, last] out of the usable ranges. */
+static void exclude(struct port_iommu *iommu, u64 start, u64 last)
+{
+	struct usable_range *r = iommu->ranges;
+	unsigned int i, n = 0, nr = iommu->nr_ranges;
+	struct usable_range old[IOMMU_MAX_RANGES];
+
+	memcpy(old, r, nr * sizeof(*r));
+	for (i = 0; i < nr; i++) {
+		if (last < old[i].start || start > old[i].last) {
+			r[n++] = old[i];
+			continue;
+		}
+		if (start > old[i].start && n < IOMMU_MAX_RANGES)
+			r[n++] = (struct usable_range){ old[i].start,
+							start - 1 };
+		if (last < old[i].last && n < IOMMU_MAX_RANGES)
+			r[n++] = (struct usable_range){ last + 1, old[i].last };
+	}
+	iommu->nr_ranges = n;
+}
+
+static int exclude_reserved(struct port_iommu *iommu, struct iommu_group *group)
+{
+	struct iommu_resv_region *region, *next;
+	LIST_HEAD(regions);
+	int ret;
+
+	ret = iommu_get_group_resv_regions(group, &regions);
+	list_for_each_entry(region, &regions, list)
+		/* What may be relaxed, and what we choose ourselves, is free. */
+		if (region->type != IOMMU_RESV_DIRECT_RELAXABLE &&
+		    region->type != IOMMU_RESV_SW_MSI)
+			exclude(iommu, region->start,
+				region->start + region->length - 1);
+	list_for_each_entry_safe(region, next, &regions, list)
+		kfree(region);
+	return ret;
+}
+
+static void include_aperture(struct port_iommu *iommu,
+			     const struct iommu_domain_geometry *geometry)
+{
+	if (geometry->aperture_start)
+		exclude(iommu, 0, geometry->aperture_start - 1);
+	if (geometry->aperture_end != U64_MAX)
+		exclude(iommu, geometry->aperture_end + 1, U64_MAX);
+}
+
+/* Anew from all domains: a group that left took its restrictions along. */
+static int update_limits(struct port_iommu *iommu)
+{
+	struct iommu_member *member;
+	struct iommu_space *space;
+	int ret = 0;
+
+	lockdep_assert_held_write(&iommu->domains_lock);
+
+	iommu->pgsizes = PAGE_MASK;
+	iommu->coherent = true;
+	iommu->ranges[0] = (struct usable_range){ 0, U64_MAX };
+	iommu->nr_ranges = 1;
+	list_for_each_entry(space, &iommu->domains, node) {
+		iommu->pgsizes &= space->domain->pgsize_bitmap |
+				  -(space->domain->pgsize_bitmap &
+				    -space->domain->pgsize_bitmap);
+		iommu->coherent &= space->coherent;
+		include_aperture(iommu, &space->domain->geometry);
+		list_for_each_entry(member, &space->members, node)
+			ret = ret ?: exclude_reserved(iommu, member->group);
+	}
+	return ret;
+}
+
+u64 port_iommu_pgsizes(struct port_iommu *iommu)
+{
+	return READ_ONCE(iommu->pgsizes);
+}
+
+bool port_iommu_coherent(struct port_iommu *iommu)
+{
+	return READ_ONCE(iommu->coherent);
+}
+
+bool port_iommu_range(struct port_iommu *iommu, unsigned int i, u64 *start,
+		      u64 *last)
+{
+	bool found;
+
+	down_read(&iommu->domains_lock);
+	found = i < iommu->nr_ranges;
+	if (found) {
+		*start = iommu->ranges[i].start;
+		*last = iommu->ranges[i].last;
+	}
+	up_read(&iommu->domains_lock);
+	return found;
+}
+
+bool port_iommu_tracks_dirty(struct port_iommu *iommu)
+{
+	return false;
+}
+
+/* ---- domains and groups ---- */
+
+static int first_device(struct device *dev, void *data)
+{
+	*(struct device **)data = dev;
+	return 1;
+}
+
+static struct iommu_space *space_alloc(struct device *dev)
+{
+	struct iommu_space *space;
+
+	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&space->members);
+	space->domain = compat_domain_alloc(dev);
+	if (IS_ERR_OR_NULL(space->domain)) {
+		kfree(space);
+		return ERR_PTR(-EIO);
+	}
+	space->coherent =
+		space->domain->ops->enforce_cache_coherency &&
+		space->domain->ops->enforce_cache_coherency(space->domain);
+	return space;
+}
+
+static void space_free(struct port_iommu *iommu, struct iommu_space *space)
+{
+	struct iommu_map *map;
+
+	list_for_each_entry(map, &iommu->maps, node)
+		iommu_unmap(space->domain, map->iova, map->size);
+	iommu_domain_free(space->domain);
+	kfree(space);
+}
+
+/* An existing domain that takes @group, or a new one with all mappings. */
+static struct iommu_space *space_for(struct port_iommu *iommu,
+				     struct iommu_group *group,
+				     struct device *dev)
+{
+	struct iommu_space *space;
+	int ret;
+
+	list_for_each_entry(space, &iommu->domains, node)
+		if (!iommu_attach_group(space->domain, group))
+			return space;
+
+	space = space_alloc(dev);
+	if (IS_ERR(space))
+		return space;
+	ret = iommu_attach_group(space->domain, group);
+	if (ret)
+		goto err_free;
+	ret = iommu_replay(iommu, space);
+	if (ret)
+		goto err_detach;
+	list_add_tail(&space->node, &iommu->domains);
+	return space;
+
+err_detach:
+	iommu_detach_group(space->domain, group);
+err_free:
+	iommu_domain_free(space->domain);
+	kfree(space);
+	return ERR_PTR(ret);
+}
+
+static void member_remove(struct port_iommu *iommu, struct iommu_space *space,
+			  struct iommu_member *member)
+{
+	iommu_detach_group(space->domain, member->group);
+	list_del(&member->node);
+	kfree(member);
+	/* The last domain stays: pages are found again through it. */
+	if (list_empty(&space->members) && !list_is_singular(&iommu->domains)) {
+		list_del(&space->node);
+		space_free(iommu, space);
+	}
+}
+
+/* Every group has left and all is unmapped; one domain may be left. */
+void port_iommu_free(struct port_iommu *iommu)
+{
+	struct iommu_space *space, *next;
+
+	WARN_ON(!list_empty(&iommu->maps));
+	list_for_each_entry_safe(space, next, &iommu->domains, node)
+		space_free(iommu, space);
+	mmdrop(iommu->mm);
+	kfree(iommu);
+}
+
+int port_iommu_attach(struct port_iommu *iommu, struct iommu_group *group)
+{
+	struct iommu_member *member;
+	struct iommu_space *space;
+	struct device *dev = NULL;
+	int ret;
+
+	iommu_group_for_each_dev(group, &dev, first_device);
+	if (!dev)
+		return -ENODEV;
+	if (!compat_msi_isolated(group, dev) && !allow_unsafe_interrupts) {
+		port_warn("%s: no interrupt remapping; load vfio_iommu_type1 "
+			  "with allow_unsafe_interrupts=1 to use it anyway",
+			  dev_name(dev));
+		return -EPERM;
+	}
+	member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
+	if (!member)
+		return -ENOMEM;
+	member->group = group;
+
+	down_write(&iommu->domains_lock);
+	space = space_for(iommu, group, dev);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		goto err_unlock;
+	}
+	list_add_tail(&member->node, &space->members);
+	ret = update_limits(iommu);
+	if (ret) {
+		member_remove(iommu, space, member);
+		update_limits(iommu);
+		up_write(&iommu->domains_lock);
+		return ret;
+	}
+	up_write(&iommu->domains_lock);
+	return 0;
+
+err_unlock:
+	up_write(&iommu->domains_lock);
+	kfree(member);
+	return ret;
+}
+
+void port_iommu_detach(struct port_iommu *iommu, struct iommu_group *group)
+{
+	struct iommu_member *member;
+	struct iommu_space *space;
+
+	down_write(&iommu->domains_lock);
+	list_for_each_entry(space, &iommu->domains, node)
+		list_for_each_entry(member, &space->members, node)
+			if (member->group == group) {
+				member_remove(iommu, space, member);
+				update_limits(iommu);
+				goto out_unlock;
+			}
+	WARN_ON(1);
+out_unlock:
+	up_write(&iommu->domains_lock);
+}
