@@ -227,6 +227,7 @@ const struct anyvfio_model *host_model(unsigned int i);	/* NULL: no more */
 struct host_pci_sysfs {
 	char name[16];			/* 0000:01:00.0 */
 	int group;
+	bool noiommu;			/* the group is a made-up one */
 	uint16_t config_size;
 	uint8_t config[4096];
 	struct {

@@ -421,11 +421,15 @@ static u64 resource_flags(const struct function_bar *bar)
 
 void host_pci_sysfs(struct anyvfio_device *dev, struct host_pci_sysfs *out)
 {
+	struct iommu_group *group = port_iommu_group_get(dev->dev);
 	unsigned int i;
 
 	memset(out, 0, sizeof(*out));
 	strscpy(out->name, dev->name, sizeof(out->name));
-	out->group = dev->group;
+	/* A bound device has one: its own, or what noiommu mode made. */
+	out->group = port_iommu_group_id(group);
+	out->noiommu = port_iommu_group_is_made(group);
+	port_iommu_group_put(group);
 	out->config_size = dev->config_size;
 	memcpy(out->config, dev->config_default, dev->config_size);
 	for (i = 0; i < VFIO_PCI_NR_BARS; i++) {
