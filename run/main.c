@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * anyvfio: the command line.
+ */
+#include "run.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_DEVICE "nvme,size=64M"
+
+static const char help[] =
+	"usage: anyvfio run [OPTION...] [--] PROGRAM [ARG...]\n"
+	"       anyvfio devices\n"
+	"       anyvfio help [run]\n"
+	"\n"
+	"Runs an unmodified VFIO program on software PCI devices, as any user, without\n"
+	"an IOMMU or a kernel module.\n"
+	"\n"
+	"  run       start a program; `anyvfio help run' has the options\n"
+	"  devices   what -d can be given\n"
+	"  help      this text\n"
+	"\n"
+	"  --help, --version\n";
+
+static const char help_run[] =
+	"usage: anyvfio run [OPTION...] [--] PROGRAM [ARG...]\n"
+	"\n"
+	"Starts PROGRAM on a machine that has the given PCI devices, all bound to\n"
+	"vfio-pci.  Ends as PROGRAM ends and leaves nothing behind.\n"
+	"\n"
+	"  -d, --device DEVICE[,OPTION=VALUE...]\n"
+	"                         one more device (`anyvfio devices' lists them);\n"
+	"                         without any: " DEFAULT_DEVICE "\n"
+	"      --dma-entry-limit N\n"
+	"                         mappings that a container may have (65535)\n"
+	"      --noiommu          allow devices without an IOMMU (group=none)\n"
+	"      --host-devices     the machine's own PCI devices stay in sight\n"
+	"  -v, --verbose          tell more; twice: everything\n"
+	"  -q, --quiet            tell of errors only\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Exit status: PROGRAM's; 125 if anyvfio fails, 126 if PROGRAM cannot be run,\n"
+	"127 if it cannot be found.\n";
+
+enum { OPT_ENTRY_LIMIT = 256, OPT_NOIOMMU, OPT_HOST_DEVICES };
+
+static const struct option run_options[] = {
+	{ "device", required_argument, NULL, 'd' },
+	{ "dma-entry-limit", required_argument, NULL, OPT_ENTRY_LIMIT },
+	{ "noiommu", no_argument, NULL, OPT_NOIOMMU },
+	{ "host-devices", no_argument, NULL, OPT_HOST_DEVICES },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+/* Standard output that did not take it all is a failure. */
+static int print(const char *text)
+{
+	fputs(text, stdout);
+	return fflush(stdout) || ferror(stdout) ? EXIT_LAUNCHER : 0;
+}
+
+static int bad_usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "anyvfio: %s%s (see anyvfio help run)\n", what, arg);
+	return EXIT_LAUNCHER;
+}
+
+static int list_devices(void)
+{
+	const struct anyvfio_option *option;
+	const struct anyvfio_model *model;
+	unsigned int i;
+
+	for (i = 0; (model = host_model(i)); i++) {
+		printf("%-18s %s\n", model->name, model->summary);
+		for (option = model->options; option && option->name; option++)
+			printf("  %-16s %s\n", option->name, option->help);
+	}
+	return print(
+		"every device\n"
+		"  addr             where it is, as 0000:01:00.0\n"
+		"  group            its IOMMU group's number; none: it has no IOMMU\n");
+}
+
+static bool parse_limit(const char *text, unsigned int *limit)
+{
+	unsigned long val;
+	char *end;
+
+	errno = 0;
+	val = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !val ||
+	    val > UINT_MAX)
+		return false;
+	*limit = val;
+	return true;
+}
+
+static int add_device(struct host_config *host, char *spec)
+{
+	if (!*spec || strchr(spec, '\n'))
+		return bad_usage("not a device: ", spec);
+	host->devices[host->nr_devices++] = spec;
+	return 0;
+}
+
+/* One option; 0, or the status to exit with.  @done: it was the whole job. */
+static int take_option(struct run_options *opts, int opt, char **argv,
+		       bool *done)
+{
+	switch (opt) {
+	case 'd':
+		return add_device(&opts->host, optarg);
+	case OPT_ENTRY_LIMIT:
+		if (parse_limit(optarg, &opts->host.dma_entry_limit))
+			return 0;
+		return bad_usage("not a number of mappings: ", optarg);
+	case OPT_NOIOMMU:
+		opts->host.noiommu = true;
+		return 0;
+	case OPT_HOST_DEVICES:
+		opts->host_devices = true;
+		return 0;
+	case 'v':
+		opts->level = min(opts->level, PORT_WARN);
+		opts->level = min(opts->level + 1, PORT_DBG);
+		return 0;
+	case 'q':
+		opts->level = PORT_ERR;
+		return 0;
+	case 'h':
+		*done = true;
+		return print(help_run);
+	case ':':
+		return bad_usage("a value is missing after ", argv[optind - 1]);
+	default:
+		return bad_usage("unknown option ", argv[optind - 1]);
+	}
+}
+
+static int cmd_run(int argc, char **argv)
+{
+	static char default_device[] = DEFAULT_DEVICE;
+	struct run_options opts = { .level = PORT_WARN };
+	char **devices = calloc(argc + 1, sizeof(*devices));
+	bool done = false;
+	int opt, ret = 0;
+
+	if (!devices)
+		return EXIT_LAUNCHER;
+	opts.host.devices = devices;
+	while (!ret && !done &&
+	       (opt = getopt_long(argc, argv, "+:d:vqh", run_options, NULL)) !=
+		       -1)
+		ret = take_option(&opts, opt, argv, &done);
+	if (!ret && !done && optind == argc)
+		ret = bad_usage("no program to run", "");
+	if (!ret && !done) {
+		if (!opts.host.nr_devices)
+			add_device(&opts.host, default_device);
+		opts.program = argv + optind;
+		host_log_set(STDERR_FILENO, opts.level);
+		ret = run(&opts);
+	}
+	free(devices);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	const char *cmd = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(cmd, "run"))
+		return cmd_run(argc - 1, argv + 1);
+	if (!strcmp(cmd, "devices") && argc == 2)
+		return list_devices();
+	if (!strcmp(cmd, "--version") || !strcmp(cmd, "version"))
+		return print("anyvfio " ANYVFIO_VERSION "\n");
+	if (!strcmp(cmd, "--help") || !strcmp(cmd, "-h") ||
+	    !strcmp(cmd, "help"))
+		return print(argc > 2 && !strcmp(argv[2], "run") ? help_run
+								 : help);
+	if (*cmd)
+		return bad_usage("unknown command ", cmd);
+	fputs(help, stderr);
+	return EXIT_LAUNCHER;
+}

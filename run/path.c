@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Paths: see path.h.
+ *
+ * Almost every call of a program has a path that is none of our business, so
+ * that is decided first, from a few bytes.  Relative names concern us only in
+ * some directories; which those are is remembered when they are opened or
+ * entered.  For descriptors that is a hint: one bit, verified when it is set.
+ */
+#include "path.h"
+#include "sys.h"
+
+#include <stdlib.h>
+
+#define NODES "/dev/vfio"
+#define WATCHED_FDS 4096
+#define FD_LINK_MAX 32
+
+enum { CWD_UNKNOWN, CWD_PLAIN, CWD_WATCHED };
+
+const struct settings *path_settings;
+static char root[PATH_MAX];
+static size_t root_len;
+static int cwd_state;
+static u64 watched[WATCHED_FDS / 64];
+
+void path_init(const char *dir, const struct settings *settings)
+{
+	root_len = strlen(dir);
+	memcpy(root, dir, root_len + 1);
+	smp_store_release(&path_settings, settings);
+}
+
+size_t path_reveal(char *name, size_t len)
+{
+	if (!path_active() || len < root_len || memcmp(name, root, root_len))
+		return len;
+	if (len == root_len) {
+		name[0] = '/';
+		name[1] = '\0';
+		return 1;
+	}
+	if (name[root_len] != '/')
+		return len;
+	len -= root_len;
+	memmove(name, name + root_len, len);
+	name[len] = '\0';
+	return len;
+}
+
+const char *path_shown(const struct path *path)
+{
+	return path->name + root_len;
+}
+
+/* ---- the table of the run's own directories ---- */
+
+static bool starts_with(const char *name, size_t len, const char *head,
+			size_t head_len)
+{
+	return len >= head_len && !memcmp(name, head, head_len) &&
+	       (len == head_len || name[head_len] == '/');
+}
+
+static bool is_own(const char *name, size_t len)
+{
+	const struct settings *s = path_settings;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_paths; i++)
+		if (starts_with(name, len, s->paths[i].name, s->paths[i].len))
+			return true;
+	return false;
+}
+
+static bool is_above_own(const char *name, size_t len)
+{
+	const struct settings *s = path_settings;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_paths; i++)
+		if (starts_with(s->paths[i].name, s->paths[i].len, name, len))
+			return true;
+	return false;
+}
+
+const struct settings_node *path_node(dev_t dev, mode_t mode, ino_t ino)
+{
+	const struct settings *s = path_settings;
+	unsigned int i;
+
+	if (!path_active() || dev != s->dev || !S_ISSOCK(mode))
+		return NULL;
+	for (i = 0; i < s->nr_nodes; i++)
+		if (s->nodes[i].ino == ino)
+			return &s->nodes[i];
+	return NULL;
+}
+
+/* ---- walking a path ---- */
+
+/* From a few bytes: false for almost all absolute paths there are. */
+static bool may_concern(const char *name)
+{
+	const char *p = name;
+
+	while (*p == '/' || (p[0] == '.' && p[1] == '/'))
+		p++;
+	return !*p || !strncmp(p, "sys", 3) || !strncmp(p, "dev", 3) ||
+	       !strncmp(p, "proc", 4) || strstr(name, "/..");
+}
+
+/* The number at the end of "/proc/self/fd/7" and its kin, or -1. */
+static int parse_fd_name(const char *name)
+{
+	static const char *const dirs[] = { "/proc/self", "/proc/thread-self",
+					    "/dev" };
+	const char *number = strstr(name, "/fd/");
+	unsigned int i;
+	char *end;
+	long fd;
+
+	if (!number || number[4] < '0' || number[4] > '9')
+		return -1;
+	for (i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (strlen(dirs[i]) == (size_t)(number - name) &&
+		    !memcmp(name, dirs[i], number - name))
+			break;
+	if (i == ARRAY_SIZE(dirs) &&
+	    (strncmp(name, "/proc/", 6) != 0 ||
+	     strtol(name + 6, &end, 10) != sys_getpid() || end != number))
+		return -1;
+	fd = strtol(number + 4, &end, 10);
+	return *end || fd > INT_MAX ? -1 : fd;
+}
+
+/* A lexical walk ended at @name, in none of our directories. */
+static void classify_foreign(struct path *path, const char *name, size_t len)
+{
+	if (!len || is_above_own(name, len)) {
+		path->kind = PATH_ABOVE;
+	} else if (!strcmp(name, "/dev/kvm")) {
+		path->kind = PATH_KVM;
+	} else {
+		path->fd = parse_fd_name(name);
+		if (path->fd >= 0)
+			path->kind = PATH_FD;
+	}
+}
+
+/* One step of a lexical walk: @len of @name, up to the next component of
+ * @rest; false when it does not fit. */
+static bool step(char *name, size_t *len, const char **rest)
+{
+	const char *part;
+	size_t part_len;
+
+	while (**rest == '/')
+		(*rest)++;
+	part = *rest;
+	part_len = strchrnul(part, '/') - part;
+	*rest += part_len;
+	if (!part_len || (part_len == 1 && part[0] == '.'))
+		return true;
+	if (part_len == 2 && part[0] == '.' && part[1] == '.') {
+		while (*len && name[--*len] != '/')
+			;
+	} else {
+		if (root_len + *len + part_len + 2 > PATH_MAX)
+			return false;
+		name[(*len)++] = '/';
+		memcpy(name + *len, part, part_len);
+		*len += part_len;
+	}
+	name[*len] = '\0';
+	return true;
+}
+
+/* Where the kernel says the directory @name of the tree is: the program's name
+ * for it, or -1. */
+static ssize_t physical(const char *name, char *out)
+{
+	char link[FD_LINK_MAX];
+	ssize_t len;
+	int fd;
+
+	fd = syscall6(SYS_openat, AT_FDCWD, (long)name,
+		      O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = sys_readlink(link, out, PATH_MAX - 1);
+	sys_close(fd);
+	if (len < 0)
+		return -1;
+	out[len] = '\0';
+	return path_reveal(out, len);
+}
+
+/*
+ * The walk came to one of our directories: path->buf is its name in the tree,
+ * @len long, and @rest what follows.  Goes on, leaving names to the kernel, up
+ * to the first "..".  Its own name is then where the walk goes on from.
+ */
+static bool enter_tree(struct path *path, size_t *len, const char **rest)
+{
+	const char *dotdot = *rest;
+	char name[PATH_MAX];
+	ssize_t out;
+
+	while ((dotdot = strstr(dotdot, "/..")) && dotdot[3] &&
+	       dotdot[3] != '/')
+		dotdot += 3;
+	out = dotdot ? dotdot - *rest : (ssize_t)strlen(*rest);
+	if (*len + out + 1 > PATH_MAX)
+		return false;
+	memcpy(path->buf + *len, *rest, out);
+	path->buf[*len + out] = '\0';
+	*len += out;
+	*rest += out;
+	if (!dotdot)
+		return true;
+
+	out = physical(path->buf, name);
+	if (out < 0 || root_len + out + 1 > PATH_MAX)
+		return false;
+	memcpy(path->buf + root_len, name, out + 1);
+	*len = root_len + out;
+	return true;
+}
+
+/* The path ends inside the tree, with path->buf as its name there. */
+static void classify_own(struct path *path)
+{
+	const char *node = path->buf + root_len;
+
+	path->kind = PATH_TREE;
+	path->name = path->buf;
+	path->dirfd = AT_FDCWD;
+	if (strncmp(node, NODES "/", sizeof(NODES)) != 0)
+		return;
+	node += sizeof(NODES);
+	while (*node == '/' || (node[0] == '.' && node[1] == '/'))
+		node++;
+	if (*node && strcmp(node, ".") && !strchr(node, '/')) {
+		path->kind = PATH_NODE;
+		path->node = node;
+	}
+}
+
+static void walk(struct path *path, const char *rest)
+{
+	char *name = path->buf + root_len;
+	size_t len = 0, in_tree;
+
+	memcpy(path->buf, root, root_len);
+	name[0] = '\0';
+	while (*rest) {
+		if (!step(name, &len, &rest))
+			return;
+		if (!is_own(name, len))
+			continue;
+		in_tree = root_len + len;
+		if (!enter_tree(path, &in_tree, &rest))
+			return;
+		if (!*rest) {
+			classify_own(path);
+			return;
+		}
+		len = in_tree - root_len;
+	}
+	classify_foreign(path, name, len);
+}
+
+/* ---- where relative names start ---- */
+
+/* The program's name for the directory @link is a link to, and a slash. */
+static ssize_t directory_name(const char *link, char *buf, bool *in_tree)
+{
+	ssize_t len = sys_readlink(link, buf, PATH_MAX - 2);
+	size_t shown;
+
+	if (len <= 0 || buf[0] != '/')
+		return -1;
+	buf[len] = '\0';
+	shown = path_reveal(buf, len);
+	*in_tree = shown != (size_t)len;
+	buf[shown++] = '/';
+	buf[shown] = '\0';
+	return shown;
+}
+
+/* @dir ends in a slash. */
+static bool concerns(const char *dir)
+{
+	struct path path;
+
+	path.kind = PATH_PLAIN;
+	walk(&path, dir);
+	return path.kind == PATH_ABOVE || path.kind == PATH_TREE;
+}
+
+static bool cwd_watched(void)
+{
+	int state = READ_ONCE(cwd_state);
+	char dir[PATH_MAX];
+	bool in_tree;
+	ssize_t len;
+
+	if (likely(state != CWD_UNKNOWN))
+		return state == CWD_WATCHED;
+	len = directory_name("/proc/self/cwd", dir, &in_tree);
+	state = len > 0 && concerns(dir) ? CWD_WATCHED : CWD_PLAIN;
+	WRITE_ONCE(cwd_state, state);
+	return state == CWD_WATCHED;
+}
+
+void path_cwd_changed(void)
+{
+	WRITE_ONCE(cwd_state, CWD_UNKNOWN);
+}
+
+static bool fd_watched(int fd)
+{
+	return fd >= 0 && fd < WATCHED_FDS &&
+	       READ_ONCE(watched[fd / 64]) >> fd % 64 & 1;
+}
+
+void path_watch_fd(int fd, enum path_kind kind)
+{
+	bool watch = kind == PATH_ABOVE || kind == PATH_TREE;
+
+	if (likely(watch == fd_watched(fd)) || fd < 0 || fd >= WATCHED_FDS)
+		return;
+	__atomic_xor_fetch(&watched[fd / 64], 1ull << fd % 64,
+			   __ATOMIC_RELAXED);
+}
+
+static void resolve_relative(struct path *path, int dirfd, const char *name)
+{
+	char full[PATH_MAX], link[FD_LINK_MAX] = "/proc/self/cwd";
+	bool in_tree;
+	ssize_t len;
+
+	if (dirfd != AT_FDCWD)
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	len = directory_name(link, full, &in_tree);
+	if (len < 0 || len + strlen(name) + 1 > PATH_MAX)
+		return;
+	strcpy(full + len, name);
+	walk(path, full);
+	if (path->kind == PATH_TREE || path->kind == PATH_NODE || !in_tree)
+		return;
+	/* Out of the tree by "..", to where the kernel does not lead. */
+	path->dirfd = AT_FDCWD;
+	path->name = strcpy(path->buf, full);
+}
+
+void path_resolve(struct path *path, int dirfd, const char *name)
+{
+	path->kind = PATH_PLAIN;
+	path->dirfd = dirfd;
+	path->name = name;
+	if (!path_active() || !name || !name[0])
+		return;
+	if (name[0] == '/') {
+		if (may_concern(name))
+			walk(path, name);
+	} else if (dirfd == AT_FDCWD ? cwd_watched() : fd_watched(dirfd)) {
+		resolve_relative(path, dirfd, name);
+	}
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The launcher: anyvfio run.
+ *
+ * A run is a directory, the devices, and a program.  The directory has
+ *
+ *   lock      flock()ed by the launcher for as long as it lives
+ *   alive     a FIFO the launcher holds open
+ *   config    for the preload library: settings.h
+ *   sys/ dev/ the tree that paths of the program are rewritten into
+ *
+ * A directory whose lock is free belongs to nobody, and the next run removes it.
+ */
+#ifndef ANYVFIO_RUN_RUN_H
+#define ANYVFIO_RUN_RUN_H
+
+#include "settings.h"
+
+#include <limits.h>
+
+/* Exit statuses of our own, as env(1) and timeout(1) have them. */
+#define EXIT_LAUNCHER 125
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+
+/**
+ * struct run_options - the command line of `anyvfio run`
+ * @host: the devices and what else concerns the core
+ * @level: the least important message that is shown
+ * @host_devices: the machine's own PCI devices stay in sight
+ * @program: and its arguments
+ */
+struct run_options {
+	struct host_config host;
+	enum port_level level;
+	bool host_devices;
+	char **program;
+};
+
+/* The whole of a run.  Returns the status to exit with, or dies of the signal
+ * the program died of. */
+int run(struct run_options *opts);
+
+/*
+ * A copy of the -d string @spec in which the names of files do not depend on the
+ * current directory, since the program may have left it when it opens the
+ * device.  These are the model, where it is a path, and the value of file=.
+ * NULL without memory.
+ */
+char *spec_absolute(const char *spec);
+
+/**
+ * struct rundir - a run's directory
+ * @path:  without a symbolic link in it
+ * @fd:    the directory
+ * @lock, @alive: see above
+ */
+struct rundir {
+	char path[PATH_MAX];
+	int fd;
+	int lock;
+	int alive;
+};
+
+/* Makes the directory in the @attempt-th place that may have room for one.  0;
+ * -ENOENT: there is no such place; or why this one has none. */
+int rundir_create(struct rundir *dir, unsigned int attempt);
+void rundir_remove(struct rundir *dir);
+/* Removes what runs that were killed have left beside @dir. */
+void rundir_clean_stale(const struct rundir *dir);
+
+/* Fills @dir with sys/ and dev/ for @n devices; adds to @settings the paths
+ * that lead there, and the nodes.  0 or a negated errno. */
+int tree_make(const struct rundir *dir, const struct host_pci_sysfs *devices,
+	      unsigned int n, bool host_devices, struct settings *settings);
+
+#endif /* ANYVFIO_RUN_RUN_H */
