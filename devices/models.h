@@ -6,5 +6,6 @@
 #include "anyvfio/device.h"
 
 extern const struct anyvfio_model anyvfio_edu_model;
+extern const struct anyvfio_model anyvfio_nvme_model;
 
 #endif /* ANYVFIO_DEVICES_MODELS_H */

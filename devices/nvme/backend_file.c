@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Blocks in an image file: how a request becomes system calls.  image.c opens
+ * the file; engine_uring.c and engine_threads.c make the calls.
+ */
+#include "file.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#define NR_REQUESTS 256
+
+/* What is written where the file system cannot make zeroes by itself. */
+static uint8_t zero_block[65536];
+
+/* ---- lists ---- */
+
+void file_list_add(struct file_list *list, struct file_request *fr)
+{
+	fr->next = NULL;
+	if (list->first)
+		list->last->next = fr;
+	else
+		list->first = fr;
+	list->last = fr;
+}
+
+struct file_request *file_list_take(struct file_list *list)
+{
+	struct file_request *fr = list->first;
+
+	if (fr)
+		list->first = fr->next;
+	return fr;
+}
+
+struct file_request *nvme_file_take(struct nvme_file *f)
+{
+	struct file_request *fr = file_list_take(&f->pending);
+
+	if (fr)
+		f->busy++;
+	return fr;
+}
+
+/* ---- one request ---- */
+
+int nvme_file_rw_flags(const struct file_request *fr)
+{
+	return fr->step == FILE_WRITE && fr->req.durable ? RWF_DSYNC : 0;
+}
+
+int nvme_file_fallocate_mode(const struct file_request *fr)
+{
+	return FALLOC_FL_KEEP_SIZE |
+	       (fr->step == FILE_PUNCH ? FALLOC_FL_PUNCH_HOLE
+				       : FALLOC_FL_ZERO_RANGE);
+}
+
+static uint16_t status_of(const struct file_request *fr, int err)
+{
+	switch (err) {
+	case EFAULT:
+		/* The program unmapped its own memory. */
+		return NVME_SC_DATA_TRANSFER;
+	case ENOSPC:
+	case EDQUOT:
+		return NVME_SC_CAPACITY;
+	default:
+		return fr->step == FILE_READ ? NVME_SC_UNRECOVERED_READ
+					     : NVME_SC_WRITE_FAULT;
+	}
+}
+
+/* The file system has no such call, or not for this range. */
+static bool cannot_fallocate(int64_t ret)
+{
+	return ret == -EOPNOTSUPP || ret == -ENOSYS || ret == -EINVAL ||
+	       ret == -ENODEV;
+}
+
+/* Begins to write zeroes to what is left. */
+static void write_zero_blocks(struct file_request *fr)
+{
+	uint64_t len = fr->left;
+
+	fr->step = FILE_WRITE;
+	fr->iov = fr->iovs;
+	for (fr->nr_iov = 0; len && fr->nr_iov < NVME_MAX_RUNS; fr->nr_iov++) {
+		fr->iovs[fr->nr_iov].iov_base = zero_block;
+		fr->iovs[fr->nr_iov].iov_len =
+			nvme_min(len, sizeof(zero_block));
+		len -= fr->iovs[fr->nr_iov].iov_len;
+	}
+}
+
+/* True when no more is to be transferred. */
+static bool consume(struct file_request *fr, uint64_t len)
+{
+	fr->off += len;
+	fr->left -= len;
+	while (fr->nr_iov && len >= fr->iov->iov_len) {
+		len -= fr->iov->iov_len;
+		fr->iov++;
+		fr->nr_iov--;
+	}
+	if (len) {
+		fr->iov->iov_base = (uint8_t *)fr->iov->iov_base + len;
+		fr->iov->iov_len -= len;
+	}
+	if (fr->left && !fr->nr_iov)
+		write_zero_blocks(fr);
+	return !fr->left;
+}
+
+/* True when the discard is over: it was a hint, so what cannot be, need not. */
+static bool next_range(struct file_request *fr, int64_t ret)
+{
+	const struct nvme_request *req = &fr->req;
+
+	if (cannot_fallocate(ret))
+		return true;
+	if (++fr->range == req->nr_runs)
+		return true;
+	fr->off = req->run[fr->range].start;
+	fr->left = req->run[fr->range].len;
+	return false;
+}
+
+static bool advance_fallocate(struct file_request *fr, int64_t ret)
+{
+	if (fr->req.op == NVME_OP_DISCARD)
+		return next_range(fr, ret);
+	if (cannot_fallocate(ret)) {
+		write_zero_blocks(fr);
+		return false;
+	}
+	fr->left = 0;
+	if (!fr->req.durable)
+		return true;
+	fr->step = FILE_SYNC;
+	return false;
+}
+
+bool nvme_file_advance(struct file_request *fr, int64_t ret)
+{
+	bool fallocated = fr->step == FILE_ZERO || fr->step == FILE_PUNCH;
+
+	if (ret == -EINTR)
+		return false;
+	if (ret < 0 && !(fallocated && cannot_fallocate(ret))) {
+		fr->status = status_of(fr, -ret);
+		return true;
+	}
+	if (fallocated)
+		return advance_fallocate(fr, ret);
+	if (fr->step == FILE_SYNC)
+		return true;
+	if (!ret) {
+		/* The file has become shorter than it was at start. */
+		fr->status = status_of(fr, EIO);
+		return true;
+	}
+	return consume(fr, ret);
+}
+
+/* ---- the program's memory ---- */
+
+static void unmap_data(struct nvme *n, struct file_request *fr, bool written)
+{
+	struct anyvfio_dma *dma;
+
+	for (dma = fr->dma; dma < fr->dma + fr->nr_dma; dma++)
+		anyvfio_dma_unmap(n->dev, dma, written ? dma->len : 0);
+	fr->nr_dma = 0;
+}
+
+static int map_run(struct nvme *n, struct file_request *fr,
+		   const struct nvme_run *run, bool write)
+{
+	struct anyvfio_dma *dma;
+	uint64_t done;
+	int ret;
+
+	for (done = 0; done < run->len; done += dma->len) {
+		dma = &fr->dma[fr->nr_dma];
+		if (fr->nr_dma == NVME_MAX_RUNS)
+			return -EFAULT;
+		ret = anyvfio_dma_map(n->dev, run->start + done,
+				      run->len - done, write, dma);
+		if (ret)
+			return ret;
+		fr->iovs[fr->nr_dma++] = (struct iovec){
+			.iov_base = dma->ptr,
+			.iov_len = dma->len,
+		};
+	}
+	return 0;
+}
+
+static uint16_t map_data(struct nvme *n, struct file_request *fr)
+{
+	const struct nvme_request *req = &fr->req;
+	unsigned int i;
+
+	for (i = 0; i < req->nr_runs; i++) {
+		if (map_run(n, fr, &req->run[i], req->op == NVME_OP_READ)) {
+			unmap_data(n, fr, false);
+			return NVME_SC_DATA_TRANSFER;
+		}
+	}
+	fr->iov = fr->iovs;
+	fr->nr_iov = fr->nr_dma;
+	return 0;
+}
+
+/* ---- submission ---- */
+
+static uint16_t prepare_compare(struct nvme *n, struct file_request *fr)
+{
+	uint16_t status = map_data(n, fr);
+
+	if (status)
+		return status;
+	fr->bounce = malloc(fr->req.len);
+	if (!fr->bounce) {
+		unmap_data(n, fr, false);
+		return NVME_SC_INTERNAL;
+	}
+	fr->iovs[0].iov_base = fr->bounce;
+	fr->iovs[0].iov_len = fr->req.len;
+	fr->nr_iov = 1;
+	return 0;
+}
+
+static uint16_t prepare(struct nvme *n, struct file_request *fr)
+{
+	const struct nvme_request *req = &fr->req;
+
+	fr->off = req->pos;
+	fr->left = req->len;
+	switch (req->op) {
+	case NVME_OP_READ:
+		fr->step = FILE_READ;
+		return map_data(n, fr);
+	case NVME_OP_WRITE:
+		fr->step = FILE_WRITE;
+		return map_data(n, fr);
+	case NVME_OP_COMPARE:
+		fr->step = FILE_READ;
+		return prepare_compare(n, fr);
+	case NVME_OP_ZERO:
+		fr->step = req->deallocate ? FILE_PUNCH : FILE_ZERO;
+		return 0;
+	case NVME_OP_DISCARD:
+		fr->step = FILE_PUNCH;
+		fr->off = req->run[0].start;
+		fr->left = req->run[0].len;
+		return 0;
+	case NVME_OP_FLUSH:
+		break;
+	}
+	fr->step = FILE_SYNC;
+	return 0;
+}
+
+static uint16_t compare(struct nvme *n, struct file_request *fr)
+{
+	const uint8_t *want = fr->bounce;
+	uint64_t off, part;
+	unsigned int i;
+
+	for (i = 0; i < fr->nr_dma; i++) {
+		for (off = 0; off < fr->dma[i].len; off += part) {
+			part = nvme_min(fr->dma[i].len - off, sizeof(n->page));
+			if (anyvfio_dma_copy_in(n->page,
+						(uint8_t *)fr->dma[i].ptr + off,
+						part))
+				return NVME_SC_DATA_TRANSFER;
+			if (memcmp(n->page, want, part))
+				return NVME_SC_COMPARE_FAILURE;
+			want += part;
+		}
+	}
+	return 0;
+}
+
+/* Lets the data go; the status of the whole. */
+static uint16_t release(struct nvme *n, struct file_request *fr)
+{
+	if (fr->req.op == NVME_OP_COMPARE && !fr->status)
+		fr->status = compare(n, fr);
+	unmap_data(n, fr, fr->req.op == NVME_OP_READ);
+	free(fr->bounce);
+	fr->bounce = NULL;
+	return fr->status;
+}
+
+/*
+ * What lies in the page cache is read at once, without a switch of threads.
+ * True when @fr is done.  Writes are not tried: they can block, and one beyond
+ * RLIMIT_FSIZE would send the program's own thread a SIGXFSZ.
+ */
+static bool read_cached(struct nvme_file *f, struct file_request *fr)
+{
+	ssize_t ret;
+
+	if (!f->try_cached || fr->step != FILE_READ)
+		return false;
+	ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, RWF_NOWAIT);
+	if (ret < 0 && errno == EOPNOTSUPP)
+		f->try_cached = false;
+	return ret > 0 && nvme_file_advance(fr, ret);
+}
+
+static uint16_t file_submit(struct nvme *n, struct nvme_request *req)
+{
+	struct file_request *fr = (struct file_request *)req;
+	struct nvme_file *f = n->store;
+	uint16_t status;
+
+	fr->status = 0;
+	fr->range = 0;
+	status = prepare(n, fr);
+	if (status)
+		return status;
+	if (read_cached(f, fr))
+		return release(n, fr);
+	pthread_mutex_lock(&f->lock);
+	file_list_add(&f->pending, fr);
+	pthread_mutex_unlock(&f->lock);
+	return NVME_PENDING;
+}
+
+static void file_kick(struct nvme *n)
+{
+	struct nvme_file *f = n->store;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->pending.first)
+		f->engine->kick(f);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- completion ---- */
+
+static struct file_list take_done(struct nvme_file *f)
+{
+	struct file_list done = f->done;
+
+	f->done.first = NULL;
+	return done;
+}
+
+static void complete_list(struct nvme_file *f, struct file_list *list)
+{
+	struct file_request *fr;
+	uint16_t status;
+
+	while ((fr = file_list_take(list))) {
+		status = release(f->n, fr);
+		nvme_complete(f->n, &fr->req, status);
+	}
+}
+
+static void drop_list(struct nvme_file *f, struct file_list *list)
+{
+	struct file_request *fr;
+
+	while ((fr = file_list_take(list))) {
+		fr->status = NVME_SC_ABORT_REQUESTED;
+		release(f->n, fr);
+		nvme_request_put(f->n, &fr->req);
+	}
+}
+
+void nvme_file_finish(struct nvme_file *f, struct file_list *list)
+{
+	struct file_request *fr;
+	struct file_list done;
+
+	pthread_mutex_lock(&f->lock);
+	while ((fr = file_list_take(list))) {
+		file_list_add(&f->done, fr);
+		f->busy--;
+	}
+	if (!f->busy)
+		pthread_cond_broadcast(&f->idle);
+	pthread_mutex_unlock(&f->lock);
+
+	anyvfio_device_lock(f->n->dev);
+	pthread_mutex_lock(&f->lock);
+	done = take_done(f);
+	pthread_mutex_unlock(&f->lock);
+	/* Empty when a reset, or another thread of the engine, was faster. */
+	if (done.first) {
+		complete_list(f, &done);
+		nvme_settle(f->n);
+	}
+	anyvfio_device_unlock(f->n->dev);
+}
+
+static void file_quiesce(struct nvme *n, bool cancel)
+{
+	struct file_list dropped = { NULL, NULL }, done;
+	struct nvme_file *f = n->store;
+
+	pthread_mutex_lock(&f->lock);
+	if (cancel) {
+		dropped = f->pending;
+		f->pending.first = NULL;
+	} else if (f->pending.first) {
+		f->engine->kick(f);
+	}
+	while (f->busy || f->pending.first)
+		pthread_cond_wait(&f->idle, &f->lock);
+	done = take_done(f);
+	pthread_mutex_unlock(&f->lock);
+
+	drop_list(f, &dropped);
+	if (cancel)
+		drop_list(f, &done);
+	else
+		complete_list(f, &done);
+}
+
+static int file_flush(struct nvme *n)
+{
+	struct nvme_file *f = n->store;
+
+	if (n->readonly || !fdatasync(f->fd))
+		return 0;
+	n->stats.media_errors++;
+	return -errno;
+}
+
+/* ---- start and stop ---- */
+
+/* The one that was asked for, or the best that the system lets us have. */
+static int start_engine(struct nvme_file *f)
+{
+	const char *asked = f->n->engine;
+	int ret = -EINVAL;
+
+	f->try_cached = !asked;
+	if (!asked || !strcmp(asked, nvme_engine_uring.name)) {
+		f->engine = &nvme_engine_uring;
+		ret = f->engine->start(f);
+	}
+	if (ret && (!asked || !strcmp(asked, nvme_engine_threads.name))) {
+		f->engine = &nvme_engine_threads;
+		ret = f->engine->start(f);
+	}
+	if (ret)
+		anyvfio_device_error(f->n->dev, "%s: engine %s: %s", f->n->file,
+				     f->engine->name, strerror(-ret));
+	return ret;
+}
+
+static int file_start(struct nvme *n)
+{
+	struct nvme_file *f = calloc(1, sizeof(*f));
+	int ret;
+
+	if (!f)
+		return -ENOMEM;
+	f->n = n;
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->idle, NULL);
+	f->fd = nvme_image_open(n);
+	ret = f->fd;
+	if (ret < 0)
+		goto err_free;
+	ret = start_engine(f);
+	if (ret)
+		goto err_close;
+	n->store = f;
+	return 0;
+
+err_close:
+	anyvfio_fd_close(f->fd);
+err_free:
+	pthread_cond_destroy(&f->idle);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	return ret;
+}
+
+static void file_stop(struct nvme *n)
+{
+	struct nvme_file *f = n->store;
+
+	f->engine->stop(f);
+	anyvfio_fd_close(f->fd);
+	pthread_cond_destroy(&f->idle);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	n->store = NULL;
+}
+
+const struct nvme_backend nvme_file = {
+	.request_size = sizeof(struct file_request),
+	.nr_requests = NR_REQUESTS,
+	.write_cache = true,
+	.check = nvme_image_check,
+	.start = file_start,
+	.stop = file_stop,
+	.submit = file_submit,
+	.kick = file_kick,
+	.quiesce = file_quiesce,
+	.flush = file_flush,
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Image I/O by a few threads that call preadv2() and its kin: for systems that
+ * do not let a program use io_uring (containers, often).
+ */
+#include "file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define NR_THREADS 4
+
+/**
+ * struct thread_engine - the threads
+ * @work: @pending is not empty, or the engine stops
+ */
+struct thread_engine {
+	pthread_cond_t work;
+	struct anyvfio_thread *thread[NR_THREADS];
+	unsigned int nr;
+};
+
+static int64_t call(struct nvme_file *f, const struct file_request *fr)
+{
+	int flags = nvme_file_rw_flags(fr);
+	ssize_t ret;
+
+	switch (fr->step) {
+	case FILE_READ:
+		ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
+		break;
+	case FILE_WRITE:
+		ret = pwritev2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
+		break;
+	case FILE_SYNC:
+		ret = fdatasync(f->fd);
+		break;
+	default:
+		ret = fallocate(f->fd, nvme_file_fallocate_mode(fr), fr->off,
+				fr->left);
+		break;
+	}
+	return ret < 0 ? -errno : ret;
+}
+
+static struct file_request *wait_for_work(struct nvme_file *f)
+{
+	struct thread_engine *engine = f->engine_data;
+	struct file_request *fr;
+
+	pthread_mutex_lock(&f->lock);
+	while (!(fr = nvme_file_take(f)) && !f->stopping)
+		pthread_cond_wait(&engine->work, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+	return fr;
+}
+
+static void worker(void *priv)
+{
+	struct file_list done = { NULL, NULL };
+	struct nvme_file *f = priv;
+	struct file_request *fr;
+
+	while ((fr = wait_for_work(f))) {
+		while (!nvme_file_advance(fr, call(f, fr)))
+			;
+		file_list_add(&done, fr);
+		nvme_file_finish(f, &done);
+	}
+}
+
+static void threads_kick(struct nvme_file *f)
+{
+	struct thread_engine *engine = f->engine_data;
+
+	pthread_cond_broadcast(&engine->work);
+}
+
+static void threads_stop(struct nvme_file *f)
+{
+	struct thread_engine *engine = f->engine_data;
+
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	threads_kick(f);
+	pthread_mutex_unlock(&f->lock);
+	while (engine->nr)
+		anyvfio_thread_join(engine->thread[--engine->nr]);
+	pthread_cond_destroy(&engine->work);
+	free(engine);
+}
+
+static int threads_start(struct nvme_file *f)
+{
+	struct thread_engine *engine = calloc(1, sizeof(*engine));
+	int ret = 0;
+
+	if (!engine)
+		return -ENOMEM;
+	pthread_cond_init(&engine->work, NULL);
+	f->engine_data = engine;
+	for (; engine->nr < NR_THREADS && !ret; engine->nr++) {
+		ret = anyvfio_thread_start(f->n->dev, "nvme-io", worker, f,
+					   &engine->thread[engine->nr]);
+		if (ret)
+			break;
+	}
+	if (ret)
+		threads_stop(f);
+	return ret;
+}
+
+const struct file_engine nvme_engine_threads = {
+	.name = "threads",
+	.start = threads_start,
+	.stop = threads_stop,
+	.kick = threads_kick,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The device API in memory, for tests of the NVMe model alone.  A mock, and it
+ * says so: one arena of memory that the device reaches by DMA, interrupts that
+ * are counted, messages that are kept, faults where a test wants them.
+ *
+ * Contracts of the API are checked: calls of a running device come with the
+ * device's lock held, memory that was mapped is let go before stop() returns.
+ */
+#ifndef TEST_NVME_FAKE_DEVICE_H
+#define TEST_NVME_FAKE_DEVICE_H
+
+#include "anyvfio/device.h"
+
+#include <pthread.h>
+
+#define FAKE_IOVA 0x100000ull
+#define FAKE_DMA_SIZE (8u << 20)
+/* Mappings end at multiples of this: what is larger comes in pieces. */
+#define FAKE_MAPPING 0x40000u
+#define FAKE_NR_VECTORS 33
+#define FAKE_PAGE 4096u
+
+struct fake_option {
+	const char *name, *value;
+};
+
+struct anyvfio_device {
+	char name[16];
+	struct fake_option option[8];
+	const struct anyvfio_device_ops *ops;
+	void *priv;
+	bool started;
+
+	/* The function, as the model built it. */
+	struct anyvfio_pci_id id;
+	uint64_t bar_size;
+	unsigned int bar_flags;
+	bool has_pm, has_express, has_intx;
+	unsigned int msi, msix;
+	enum anyvfio_page page[4];
+
+	pthread_mutex_t lock;
+	pthread_t owner; /* of the lock, when @owned */
+	bool owned;
+
+	uint8_t *bar; /* from start to stop */
+	int memory_fd; /* like a run's: survives stop */
+	uint64_t memory_size;
+	int memory_error; /* what anyvfio_device_memory() shall answer */
+
+	/* The lock guards what follows. */
+	uint8_t *dma;
+	bool bus_master;
+	bool hole[FAKE_DMA_SIZE / FAKE_PAGE]; /* not mapped */
+	bool read_only[FAKE_DMA_SIZE / FAKE_PAGE]; /* devices may not write */
+	unsigned int fail_dma; /* the n-th access from now on faults; 0: none */
+	unsigned int maps; /* held now */
+	pthread_cond_t irq; /* an interrupt was sent */
+	unsigned int irqs[FAKE_NR_VECTORS];
+	bool level;
+	unsigned int errors; /* anyvfio_device_report_error() */
+	unsigned int threads;
+	bool no_threads;
+	char messages[4096];
+};
+
+/* Created with @options ("name=value", ended by NULL); NULL when the model
+ * refused: fake_messages() tells why. */
+struct anyvfio_device *fake_create(const char *const *options);
+void fake_destroy(struct anyvfio_device *dev);
+/* As the host does: start and reset; bus mastering on. */
+int fake_start(struct anyvfio_device *dev);
+void fake_stop(struct anyvfio_device *dev);
+void fake_reset(struct anyvfio_device *dev);
+/* Of the last device created. */
+const char *fake_messages(void);
+
+void fake_lock(struct anyvfio_device *dev);
+void fake_unlock(struct anyvfio_device *dev);
+
+void fake_write(struct anyvfio_device *dev, uint64_t off, unsigned int size,
+		uint64_t val);
+uint32_t fake_read32(struct anyvfio_device *dev, uint64_t off);
+uint64_t fake_read64(struct anyvfio_device *dev, uint64_t off);
+
+/* The program's view of DMA memory. */
+void *fake_ptr(struct anyvfio_device *dev, uint64_t iova);
+void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole);
+/* The program unmaps its own memory while it stays mapped for the device. */
+void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova);
+void fake_map_again(struct anyvfio_device *dev, uint64_t iova);
+
+/* io_uring_queue_init() answers this from now on; 0: the real thing. */
+extern int fake_uring_error;
+
+#endif /* TEST_NVME_FAKE_DEVICE_H */
