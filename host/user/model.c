@@ -18,6 +18,7 @@
 
 static const struct anyvfio_model *const models[] = {
 	&anyvfio_edu_model,
+	&anyvfio_nvme_model,
 };
 
 const struct anyvfio_model *host_model(unsigned int i)
