@@ -62,8 +62,7 @@ WRAP(void *, mremap, (void *addr, size_t len, size_t new_len, int flags, ...))
 
 WRAP(int, mprotect, (void *addr, size_t len, int prot))
 {
-	if (unlikely(host_vma_is_ours(addr, len)) &&
-	    host_vma_protect(addr, len, prot))
-		return 0;
+	if (unlikely(host_vma_is_ours(addr, len)))
+		return result(host_vma_protect(addr, len, prot));
 	return REAL(mprotect)(addr, len, prot);
 }
