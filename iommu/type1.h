@@ -12,6 +12,9 @@
 
 struct vfio_type1;
 
+/* What holds the code of the backend, where it is a module of its own; before
+ * vfio_type1_init(). */
+void vfio_type1_set_owner(struct module *owner);
 int vfio_type1_init(void);
 void vfio_type1_exit(void);
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The map of ranges against a model that is an array of pages, with a check of
  * the whole tree after every change.  The source is included: the check reads
