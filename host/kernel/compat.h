@@ -33,6 +33,8 @@
 #define compat_msi_isolated(group, dev)                     \
 	(device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP) || \
 	 irq_domain_check_msi_remap())
+/* 6.3: the flags of a mapping are no longer a plain field */
+#define compat_vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
 #else
 #define compat_class_create(name) class_create(name)
 #define compat_devnode_dev const struct device
@@ -43,6 +45,10 @@
 #define compat_pin_remote(mm, start, nr, flags, pages) \
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
 #define compat_msi_isolated(group, dev) iommu_group_has_isolated_msi(group)
+#define compat_vm_flags_set(vma, flags) vm_flags_set(vma, flags)
 #endif
+
+/* A reset method is known: the list is what pci_probe found. */
+#define compat_can_reset(pdev) ((pdev)->reset_methods[0] != 0)
 
 #endif /* ANYVFIO_COMPAT_H */

@@ -19,6 +19,10 @@ extern const struct file_operations port_open_fops;
 int node_init(void);
 void node_exit(void);
 
+/* inode.c: an inode for all mappings of one device */
+struct inode *mapping_inode_get(void);
+void mapping_inode_put(struct inode *inode);
+
 /* kvm.c: found by KVM by name (X6) */
 bool vfio_file_is_valid(struct file *file);
 bool vfio_file_is_group(struct file *file);

@@ -49,6 +49,7 @@ EXPORT_SYMBOL_GPL(vfio_device_get_from_dev);
 EXPORT_SYMBOL_GPL(vfio_device_put);
 EXPORT_SYMBOL_GPL(vfio_device_data);
 EXPORT_SYMBOL_GPL(vfio_set_irqs_validate_and_prepare);
+EXPORT_SYMBOL_GPL(vfio_set_irqs_one_action);
 EXPORT_SYMBOL_GPL(vfio_info_cap_add);
 EXPORT_SYMBOL_GPL(vfio_info_cap_shift);
 EXPORT_SYMBOL_GPL(vfio_info_add_capability);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A pci_dev as the hardware of the PCI bus driver.
+ *
+ * Locks: bars_lock (rwsem) guards bars_on, and with it which mappings of the
+ * BARs have pages; page faults read it, below mmap_lock. intx_lock (spinlock, taken
+ * in interrupts) guards the state of INTx.
+ */
+#ifndef ANYVFIO_KERNEL_PCI_H
+#define ANYVFIO_KERNEL_PCI_H
+
+#include <linux/pci.h>
+
+#include "kernel.h"
+#include "vfio_pci.h"
+
+struct pci_hw_vector {
+	struct port_eventfd *trigger; /* NULL: no handler is installed */
+	char name[32];
+};
+
+struct pci_hw {
+	struct pci_dev *pdev;
+	struct vfio_pci_device *vdev;
+	struct inode *inode; /* whose mappings are those of the BARs */
+	struct pci_saved_state *saved; /* from before the first open */
+
+	void __iomem *bars[PCI_STD_NUM_BARS]; /* mapped when first used */
+	void __iomem *rom;
+	size_t rom_size;
+	struct mutex map_lock; /* of the two above */
+
+	struct rw_semaphore bars_lock;
+	bool bars_on;
+
+	struct pci_hw_vector *vectors; /* of MSI or MSI-X in use */
+	u32 nr_vectors;
+
+	spinlock_t intx_lock;
+	bool intx_in_use;
+	bool intx_can_mask; /* DisINTx works: the line may be shared */
+	bool intx_masked;
+	struct port_eventfd *intx_trigger;
+};
+
+/* pci_irq.c */
+int pci_hw_irq_enable(void *data, u32 index, u32 nvec);
+void pci_hw_irq_disable(void *data, u32 index);
+void pci_hw_irq_set(void *data, u32 index, u32 vector,
+		    struct port_eventfd *trigger);
+void pci_hw_intx_mask(void *data);
+void pci_hw_intx_unmask(void *data);
+
+/* pci_bar.c */
+u64 pci_hw_bar_read(void *data, u32 bar, u64 off, u32 size);
+void pci_hw_bar_write(void *data, u32 bar, u64 off, u32 size, u64 val);
+int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *vma);
+void pci_hw_bar_enable(void *data, bool on);
+void pci_hw_unmap(struct pci_hw *hw);
+
+#endif /* ANYVFIO_KERNEL_PCI_H */

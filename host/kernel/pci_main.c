@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * vfio-pci.ko: the PCI bus driver on a pci_dev.
+ *
+ * The driver leaves its devices' DMA to whoever owns their group
+ * (driver_managed_dma): binding alone does not make a group unviable.
+ */
+#include <linux/module.h>
+#include <linux/pm_runtime.h>
+
+#include "pci.h"
+
+static char ids[1024] __initdata;
+module_param_string(ids, ids, sizeof(ids), 0);
+MODULE_PARM_DESC(ids, "Devices to bind to at once: vendor:device[:subvendor"
+		      "[:subdevice[:class[:class_mask]]]],...");
+
+/* ---- open, close, reset ---- */
+
+static int pci_hw_enable(void *data)
+{
+	struct pci_hw *hw = data;
+	struct pci_dev *pdev = hw->pdev;
+	int ret;
+
+	ret = pm_runtime_resume_and_get(&pdev->dev);
+	if (ret < 0)
+		return ret;
+	pci_clear_master(pdev);
+	ret = pci_enable_device(pdev);
+	if (ret)
+		goto err_pm;
+	/* From a known state, if it can be had; busy is for the opener. */
+	ret = pci_try_reset_function(pdev);
+	if (ret == -EAGAIN)
+		goto err_disable;
+	pci_save_state(pdev);
+	hw->saved = pci_store_saved_state(pdev);
+	hw->intx_can_mask = pci_intx_mask_supported(pdev);
+	return 0;
+
+err_disable:
+	pci_disable_device(pdev);
+err_pm:
+	pm_runtime_put(&pdev->dev);
+	return ret;
+}
+
+static void pci_hw_disable(void *data)
+{
+	struct pci_hw *hw = data;
+	struct pci_dev *pdev = hw->pdev;
+
+	pci_clear_master(pdev);
+	pci_hw_bar_enable(hw, false);
+	pci_hw_unmap(hw);
+	pci_try_reset_function(pdev);
+	if (hw->saved)
+		pci_load_and_free_saved_state(pdev, &hw->saved);
+	pci_restore_state(pdev);
+	pci_clear_master(pdev);
+	pci_disable_device(pdev);
+	pm_runtime_put(&pdev->dev);
+}
+
+static int pci_hw_reset(void *data)
+{
+	struct pci_hw *hw = data;
+
+	return pci_try_reset_function(hw->pdev);
+}
+
+/* ---- configuration space ---- */
+
+static u32 pci_hw_config_read(void *data, u32 off, u32 size)
+{
+	struct pci_hw *hw = data;
+	u32 val = ~0u;
+	u16 word = 0xffff;
+	u8 byte = 0xff;
+
+	switch (size) {
+	case 1:
+		pci_user_read_config_byte(hw->pdev, off, &byte);
+		return byte;
+	case 2:
+		pci_user_read_config_word(hw->pdev, off, &word);
+		return word;
+	default:
+		pci_user_read_config_dword(hw->pdev, off, &val);
+		return val;
+	}
+}
+
+static void pci_hw_config_write(void *data, u32 off, u32 size, u32 val)
+{
+	struct pci_hw *hw = data;
+
+	switch (size) {
+	case 1:
+		pci_user_write_config_byte(hw->pdev, off, val);
+		break;
+	case 2:
+		pci_user_write_config_word(hw->pdev, off, val);
+		break;
+	default:
+		pci_user_write_config_dword(hw->pdev, off, val);
+	}
+}
+
+static const struct vfio_pci_hw_ops pci_hw_ops = {
+	.owner = THIS_MODULE,
+	.enable = pci_hw_enable,
+	.disable = pci_hw_disable,
+	.config_read = pci_hw_config_read,
+	.config_write = pci_hw_config_write,
+	.bar_read = pci_hw_bar_read,
+	.bar_write = pci_hw_bar_write,
+	.bar_mmap = pci_hw_bar_mmap,
+	.bar_enable = pci_hw_bar_enable,
+	.reset = pci_hw_reset,
+	.irq_enable = pci_hw_irq_enable,
+	.irq_disable = pci_hw_irq_disable,
+	.irq_set = pci_hw_irq_set,
+	.intx_mask = pci_hw_intx_mask,
+	.intx_unmask = pci_hw_intx_unmask,
+};
+
+/* ---- what a function is made of ---- */
+
+static void describe_bars(struct pci_dev *pdev, struct vfio_pci_info *info)
+{
+	unsigned long flags;
+	u64 size;
+	u32 i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		flags = pci_resource_flags(pdev, i);
+		size = pci_resource_len(pdev, i);
+		if (!size)
+			continue;
+		info->bar[i].size = size;
+		if (flags & IORESOURCE_IO)
+			info->bar[i].flags |= VFIO_PCI_BAR_IO;
+		if (flags & IORESOURCE_MEM_64)
+			info->bar[i].flags |= VFIO_PCI_BAR_64;
+		if (flags & IORESOURCE_PREFETCH)
+			info->bar[i].flags |= VFIO_PCI_BAR_PREFETCH;
+		if (flags & IORESOURCE_MEM && size >= PAGE_SIZE)
+			info->bar[i].flags |= VFIO_PCI_BAR_MMAP;
+	}
+	info->rom_size = pci_resource_len(pdev, PCI_ROM_RESOURCE);
+}
+
+static void describe_irqs(struct pci_dev *pdev, struct vfio_pci_info *info)
+{
+	u32 table;
+	u16 flags;
+	u8 pin;
+
+	pci_read_config_byte(pdev, PCI_INTERRUPT_PIN, &pin);
+	info->has_intx = pin && pdev->irq;
+	info->msi_cap = pdev->msi_cap;
+	info->msi = max(pci_msi_vec_count(pdev), 0);
+	info->msix_cap = pdev->msix_cap;
+	info->msix = max(pci_msix_vec_count(pdev), 0);
+	if (!info->msix)
+		return;
+	pci_read_config_word(pdev, pdev->msix_cap + PCI_MSIX_FLAGS, &flags);
+	pci_read_config_dword(pdev, pdev->msix_cap + PCI_MSIX_TABLE, &table);
+	info->msix_bar = table & PCI_MSIX_TABLE_BIR;
+	info->msix_offset = table & PCI_MSIX_TABLE_OFFSET;
+	info->msix_size = ((flags & PCI_MSIX_FLAGS_QSIZE) + 1) * 16;
+}
+
+static void describe(struct pci_dev *pdev, struct vfio_pci_info *info)
+{
+	info->segment = pci_domain_nr(pdev->bus);
+	info->bus = pdev->bus->number;
+	info->devfn = pdev->devfn;
+	info->config_size = pdev->cfg_size;
+	info->name = pci_name(pdev);
+	info->express = pci_is_pcie(pdev);
+	info->can_reset = compat_can_reset(pdev);
+	describe_bars(pdev, info);
+	describe_irqs(pdev, info);
+}
+
+/* ---- the driver ---- */
+
+static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vfio_pci_info info = {};
+	struct pci_hw *hw;
+	int ret;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return -EINVAL;
+	hw = kzalloc(sizeof(*hw), GFP_KERNEL);
+	if (!hw)
+		return -ENOMEM;
+	hw->pdev = pdev;
+	mutex_init(&hw->map_lock);
+	init_rwsem(&hw->bars_lock);
+	spin_lock_init(&hw->intx_lock);
+	hw->inode = mapping_inode_get();
+	if (IS_ERR(hw->inode)) {
+		ret = PTR_ERR(hw->inode);
+		goto err_free;
+	}
+	describe(pdev, &info);
+	hw->vdev = vfio_pci_bind(&pdev->dev, &info, &pci_hw_ops, hw);
+	if (IS_ERR(hw->vdev)) {
+		ret = PTR_ERR(hw->vdev);
+		goto err_inode;
+	}
+	pci_set_drvdata(pdev, hw);
+	pm_runtime_allow(&pdev->dev);
+	pm_runtime_put(&pdev->dev);
+	return 0;
+
+err_inode:
+	mapping_inode_put(hw->inode);
+err_free:
+	kfree(hw);
+	return ret;
+}
+
+static void vfio_pci_remove(struct pci_dev *pdev)
+{
+	struct pci_hw *hw = pci_get_drvdata(pdev);
+
+	vfio_pci_unbind(hw->vdev);
+	pm_runtime_get_noresume(&pdev->dev);
+	pm_runtime_forbid(&pdev->dev);
+	mapping_inode_put(hw->inode);
+	kfree(hw);
+}
+
+static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
+						pci_channel_state_t state)
+{
+	struct pci_hw *hw = pci_get_drvdata(pdev);
+
+	vfio_pci_error(hw->vdev);
+	return PCI_ERS_RESULT_CAN_RECOVER;
+}
+
+static const struct pci_error_handlers error_handlers = {
+	.error_detected = vfio_pci_error_detected,
+};
+
+/* Any device, but only by driver_override or a dynamic id. */
+static const struct pci_device_id vfio_pci_table[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, vfio_pci_table);
+
+static struct pci_driver vfio_pci_driver = {
+	.name = "vfio-pci",
+	.id_table = vfio_pci_table,
+	.probe = vfio_pci_probe,
+	.remove = vfio_pci_remove,
+	.err_handler = &error_handlers,
+	.driver_managed_dma = true,
+};
+
+static void __init add_ids(void)
+{
+	unsigned int vendor, device, subvendor, subdevice, class, mask;
+	char *rest = ids, *id;
+	int fields;
+
+	while ((id = strsep(&rest, ","))) {
+		if (!*id)
+			continue;
+		subvendor = subdevice = PCI_ANY_ID;
+		class = mask = 0;
+		fields = sscanf(id, "%x:%x:%x:%x:%x:%x", &vendor, &device,
+				&subvendor, &subdevice, &class, &mask);
+		if (fields < 2) {
+			pr_warn("vfio-pci: ids: \"%s\" is not vendor:device\n",
+				id);
+			continue;
+		}
+		if (pci_add_dynid(&vfio_pci_driver, vendor, device, subvendor,
+				  subdevice, class, mask, 0))
+			pr_warn("vfio-pci: cannot add id %s\n", id);
+	}
+}
+
+static int __init vfio_pci_module_init(void)
+{
+	int ret = pci_register_driver(&vfio_pci_driver);
+
+	if (!ret)
+		add_ids();
+	return ret;
+}
+
+static void __exit vfio_pci_module_exit(void)
+{
+	pci_unregister_driver(&vfio_pci_driver);
+}
+
+module_init(vfio_pci_module_init);
+module_exit(vfio_pci_module_exit);
+
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_DESCRIPTION("anyvfio: the PCI bus driver");
