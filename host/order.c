@@ -31,7 +31,7 @@ void lock_class_use(struct lock_class *class)
 {
 	bool full = false;
 
-	if (smp_load_acquire(&class->id))
+	if (__atomic_load_n(&class->id, __ATOMIC_ACQUIRE))
 		return;
 	pthread_mutex_lock(&order_lock);
 	if (!class->id) {
@@ -40,7 +40,7 @@ void lock_class_use(struct lock_class *class)
 			nr_classes++;
 		/* The last number is shared by all that came too late. */
 		classes[nr_classes] = class;
-		smp_store_release(&class->id, nr_classes);
+		__atomic_store_n(&class->id, nr_classes, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&order_lock);
 	WARN_ON(full);

@@ -8,6 +8,11 @@
 
 #define REFCOUNT_SATURATED (INT32_MIN / 2)
 
+/* Where the simulation lets another task run. */
+#ifndef REFCOUNT_POINT
+#define REFCOUNT_POINT() ((void)0)
+#endif
+
 typedef struct {
 	int refs;
 } refcount_t;
@@ -27,8 +32,10 @@ static inline unsigned int refcount_read(const refcount_t *ref)
 
 static inline void refcount_inc(refcount_t *ref)
 {
-	int old = __atomic_fetch_add(&ref->refs, 1, __ATOMIC_RELAXED);
+	int old;
 
+	REFCOUNT_POINT();
+	old = __atomic_fetch_add(&ref->refs, 1, __ATOMIC_RELAXED);
 	if (unlikely(old <= 0 || old == INT32_MAX))
 		refcount_broken(ref, old ? "refcount_inc() beyond the last"
 					 : "refcount_inc() from 0");
@@ -36,8 +43,10 @@ static inline void refcount_inc(refcount_t *ref)
 
 static inline bool __must_check refcount_inc_not_zero(refcount_t *ref)
 {
-	int old = __atomic_load_n(&ref->refs, __ATOMIC_RELAXED);
+	int old;
 
+	REFCOUNT_POINT();
+	old = __atomic_load_n(&ref->refs, __ATOMIC_RELAXED);
 	do {
 		if (!old)
 			return false;
@@ -52,10 +61,13 @@ static inline bool __must_check refcount_inc_not_zero(refcount_t *ref)
 /* True for the last one: all that the others did is then visible. */
 static inline bool __must_check refcount_dec_and_test(refcount_t *ref)
 {
-	int old = __atomic_fetch_sub(&ref->refs, 1, __ATOMIC_ACQ_REL);
+	int old;
 
+	REFCOUNT_POINT();
+	old = __atomic_fetch_sub(&ref->refs, 1, __ATOMIC_ACQ_REL);
 	if (unlikely(old <= 0))
 		refcount_broken(ref, "refcount_dec_and_test() below 0");
+	REFCOUNT_POINT();
 	return old == 1;
 }
 

@@ -375,7 +375,7 @@ static const struct test {
 /* clang-format off */
 #define TEST(fn) { #fn, fn, 0 }
 #define ENDS(fn, sig) { #fn, fn, sig }
-/* clang-format on */
+	/* clang-format on */
 	ENDS(fault_without_a_handler_ends_by_the_signal, SIGSEGV),
 	ENDS(ignored_fault_ends_by_the_signal, SIGSEGV),
 	ENDS(sent_signal_without_a_handler_ends_by_it, SIGSEGV),
