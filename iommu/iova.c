@@ -13,6 +13,9 @@
  * what it looks for: counting the lower keys needs no look at the node's size.
  *
  * Nodes are all of one kind; levels count from the leaves, which are level 0.
+ *
+ * Changes come in runs at one place, so the leaf of the last one is remembered,
+ * and what neither splits nor joins nodes there needs no way down.
  */
 #include "iova.h"
 
@@ -259,7 +262,7 @@ struct iova_range *iova_map_below(const struct iova_map *map, u64 addr)
 	return path_before(&path, map);
 }
 
-/* ---- changing ---- */
+/* ---- nodes to come ---- */
 
 static void free_spares(struct iova_node *spare)
 {
@@ -352,6 +355,80 @@ static void put_up(struct iova_map *map, const struct iova_path *path,
 	}
 }
 
+/* ---- the leaf of the last change ---- */
+
+static void remember_leaf(struct iova_map *map, const struct iova_path *path)
+{
+	const struct iova_step *step = &path->step[1];
+	unsigned int level;
+
+	map->leaf = path->step[0].node;
+	map->low = 0;
+	map->high = map->height ? step->node->key[step->at] : IOVA_LAST;
+	for (level = 1; level <= map->height; level++, step++) {
+		if (step->at) {
+			map->low = step->node->key[step->at - 1] + 1;
+			return;
+		}
+	}
+}
+
+/* For a change of the nodes themselves. */
+static void forget_leaf(struct iova_map *map)
+{
+	map->leaf = NULL;
+}
+
+/* The remembered leaf when @key belongs there. */
+static struct iova_node *recall_leaf(const struct iova_map *map, u64 key)
+{
+	return key >= map->low && key <= map->high ? map->leaf : NULL;
+}
+
+/* False when it takes a way down: the leaf is full, or a neighbour of the range
+ * may be in another one. */
+static bool insert_quickly(struct iova_map *map, struct iova_range *range,
+			   int *ret)
+{
+	struct iova_node *leaf = recall_leaf(map, range->last);
+	const struct iova_range *after;
+	unsigned int at;
+
+	if (!leaf || leaf->nr == NODE_SLOTS)
+		return false;
+	at = search(leaf, range->last);
+	if ((!at && map->low) || (at == leaf->nr && map->high != IOVA_LAST))
+		return false;
+	*ret = -EEXIST;
+	after = at < leaf->nr ? leaf->slot[at] : NULL;
+	if (after && after->start <= range->last)
+		return true;
+	if (at && leaf->key[at - 1] >= range->start)
+		return true;
+	node_put(leaf, at, range->last, range);
+	map->count++;
+	*ret = 0;
+	return true;
+}
+
+/* False when it takes a way down: the leaf becomes small. */
+static bool remove_quickly(struct iova_map *map, struct iova_range *range)
+{
+	struct iova_node *leaf = recall_leaf(map, range->last);
+	unsigned int at;
+
+	if (!leaf || leaf->nr <= NODE_MIN)
+		return false;
+	at = search(leaf, range->last);
+	if (at == leaf->nr || leaf->slot[at] != range)
+		return false;
+	node_cut(leaf, at, 1);
+	map->count--;
+	return true;
+}
+
+/* ---- changing ---- */
+
 static int insert_only(struct iova_map *map, struct iova_range *range)
 {
 	map->root = node_alloc();
@@ -371,6 +448,8 @@ int iova_map_insert(struct iova_map *map, struct iova_range *range)
 
 	if (!map->root)
 		return insert_only(map, range);
+	if (insert_quickly(map, range, &ret))
+		return ret;
 	path_to(&path, map, range->last);
 	other = path_after(&path, map);
 	if (other && other->start <= range->last)
@@ -382,6 +461,10 @@ int iova_map_insert(struct iova_map *map, struct iova_range *range)
 	ret = alloc_spares(&path, map, &spares);
 	if (ret)
 		return ret;
+	if (spares)
+		forget_leaf(map);
+	else
+		remember_leaf(map, &path);
 	put_up(map, &path, spares, range->last, range);
 	map->count++;
 	return 0;
@@ -421,6 +504,7 @@ static void shrink_root(struct iova_map *map)
 		map->height--;
 		port_free(root);
 	} else if (!root->nr) {
+		forget_leaf(map);
 		map->root = NULL;
 		port_free(root);
 	}
@@ -432,6 +516,8 @@ void iova_map_remove(struct iova_map *map, struct iova_range *range)
 	struct iova_node *leaf;
 	unsigned int level;
 
+	if (remove_quickly(map, range))
+		return;
 	if (WARN_ON(!map->root))
 		return;
 	path_to(&path, map, range->last);
@@ -441,9 +527,11 @@ void iova_map_remove(struct iova_map *map, struct iova_range *range)
 		return;
 	node_cut(leaf, path.step[0].at, 1);
 	map->count--;
+	remember_leaf(map, &path);
 	for (level = 0; level < map->height; level++) {
 		if (path.step[level].node->nr >= NODE_MIN)
 			return;
+		forget_leaf(map);
 		fill_up(path.step[level + 1].node, path.step[level + 1].at);
 	}
 	shrink_root(map);

@@ -22,11 +22,22 @@ struct iova_range {
 
 struct iova_node;
 
-/* All zero is an empty map; an empty map holds no memory. */
+/**
+ * struct iova_map - all zero is an empty map, which holds no memory
+ * @root:   of the tree, or NULL
+ * @height: how many levels are above the leaves
+ * @count:  of ranges
+ * @leaf:   the leaf that was changed last, or NULL
+ * @low:    the lowest last address that belongs into @leaf
+ * @high:   and the highest
+ */
 struct iova_map {
 	struct iova_node *root;
 	unsigned int height;
 	u64 count;
+	struct iova_node *leaf;
+	u64 low;
+	u64 high;
 };
 
 /* 0; -EEXIST: it overlaps one that is there; -ENOMEM.  An error changes

@@ -339,6 +339,7 @@ int vfio_type1_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
 static int check_range(struct vfio_type1 *type1, u64 start, u64 last,
 		       u64 pgsize)
 {
+	struct iova_range *first;
 	int ret = -EINVAL;
 
 	down_read(&type1->lock);
@@ -346,7 +347,8 @@ static int check_range(struct vfio_type1 *type1, u64 start, u64 last,
 		goto out_unlock;
 	if ((start | (last + 1)) & (pgsize - 1))
 		goto out_unlock;
-	if (vfio_type1_cuts_mapping(type1, start, last))
+	first = iova_map_first(&type1->dmas, start, last);
+	if (vfio_type1_cuts(type1, first, start, last))
 		goto out_unlock;
 	ret = 0;
 out_unlock:

@@ -268,16 +268,17 @@ static int check_unmap(const struct vfio_type1 *type1, struct unmap *unmap)
 	return 0;
 }
 
-bool vfio_type1_cuts_mapping(const struct vfio_type1 *type1, u64 start,
-			     u64 last)
+bool vfio_type1_cuts(const struct vfio_type1 *type1,
+		     const struct iova_range *first, u64 start, u64 last)
 {
-	struct iova_range *range;
+	const struct iova_range *end = first;
 
-	range = iova_map_find(&type1->dmas, start);
-	if (range && range->start != start)
-		return true;
-	range = iova_map_find(&type1->dmas, last);
-	return range && range->last != last;
+	if (!first)
+		return false;
+	/* Nearly always it is the only one, and just what is asked for. */
+	if (first->last < last)
+		end = iova_map_find(&type1->dmas, last);
+	return first->start < start || (end && end->last > last);
 }
 
 /* Makes all mappings of the range busy and lists them; 0 or an error. */
@@ -293,11 +294,12 @@ static int take_dmas(struct vfio_type1 *type1, struct unmap *unmap)
 	if (ret)
 		return ret;
 	settle(type1, unmap->start, unmap->last);
+	range = iova_map_first(&type1->dmas, unmap->start, unmap->last);
 	/* v2: a mapping is undone whole or not at all. */
 	if (type1->v2 &&
-	    vfio_type1_cuts_mapping(type1, unmap->start, unmap->last))
+	    vfio_type1_cuts(type1, range, unmap->start, unmap->last))
 		return -EINVAL;
-	iova_map_for_each(range, &type1->dmas, unmap->start, unmap->last) {
+	for (; range; range = iova_map_next(&type1->dmas, range, unmap->last)) {
 		/* v1: what begins before the range stays, and with it what
 		 * follows. */
 		if (!type1->v2 && range->start < unmap->start)

@@ -141,9 +141,10 @@ void vfio_type1_unmap_all(struct vfio_type1 *type1);
 /* All mappings lie where the host's IOMMU can translate. */
 bool vfio_type1_fits(struct vfio_type1 *type1);
 
-/* One end of [start, last] lies inside a mapping; the lock is held. */
-bool vfio_type1_cuts_mapping(const struct vfio_type1 *type1, u64 start,
-			     u64 last);
+/* An end of [start, last] lies inside a mapping; @first is the first mapping of
+ * it, or NULL.  The lock is held. */
+bool vfio_type1_cuts(const struct vfio_type1 *type1,
+		     const struct iova_range *first, u64 start, u64 last);
 
 /* ---- type1_info.c ---- */
 

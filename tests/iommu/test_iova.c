@@ -56,6 +56,8 @@ static u64 random_below(u64 n)
 /* ---- the tree is sound ---- */
 
 struct check {
+	const struct iova_map *map;
+	bool leaf_found;
 	u64 count;
 	long nodes;
 	const struct iova_range *prev;
@@ -72,6 +74,17 @@ static void check_range(struct check *check, const struct iova_range *range,
 	check->count++;
 }
 
+/* What is remembered of the leaf at the end of a way down is true of it. */
+static void check_leaf(const struct iova_map *map, const struct iova_node *leaf,
+		       bool has_low, u64 low, u64 bound, bool *found)
+{
+	if (leaf != map->leaf)
+		return;
+	assert_int_equal(map->low, has_low ? low + 1 : 0);
+	assert_int_equal(map->high, bound);
+	*found = true;
+}
+
 /* All keys below @node are above @low and at most @bound. */
 static void check_node(struct check *check, const struct iova_node *node,
 		       unsigned int level, bool is_root, bool has_low, u64 low,
@@ -80,6 +93,9 @@ static void check_node(struct check *check, const struct iova_node *node,
 	unsigned int i;
 
 	check->nodes++;
+	if (!level)
+		check_leaf(check->map, node, has_low, low, bound,
+			   &check->leaf_found);
 	assert_in_range(node->nr, is_root ? (level ? 2 : 1) : NODE_MIN,
 			NODE_SLOTS);
 	for (i = 0; i < NODE_SLOTS; i++) {
@@ -104,13 +120,14 @@ static void check_node(struct check *check, const struct iova_node *node,
 
 static void check_map(const struct iova_map *map)
 {
-	struct check check = { 0 };
+	struct check check = { .map = map };
 
 	if (map->root)
 		check_node(&check, map->root, map->height, true, false, 0,
 			   IOVA_LAST);
 	else
 		assert_int_equal(map->height, 0);
+	assert_true(check.leaf_found == !!map->leaf);
 	assert_int_equal(check.count, map->count);
 	assert_int_equal(check.nodes, nodes_live);
 	assert_int_equal(warnings, 0);
