@@ -167,9 +167,6 @@ static struct iommu_space *space_alloc(struct device *dev)
 		kfree(space);
 		return ERR_PTR(-EIO);
 	}
-	space->coherent =
-		space->domain->ops->enforce_cache_coherency &&
-		space->domain->ops->enforce_cache_coherency(space->domain);
 	return space;
 }
 
@@ -201,6 +198,10 @@ static struct iommu_space *space_for(struct port_iommu *iommu,
 	ret = iommu_attach_group(space->domain, group);
 	if (ret)
 		goto err_free;
+	/* Asked of a domain with a group in it: it depends on their IOMMU. */
+	space->coherent =
+		space->domain->ops->enforce_cache_coherency &&
+		space->domain->ops->enforce_cache_coherency(space->domain);
 	ret = iommu_replay(iommu, space);
 	if (ret)
 		goto err_detach;
