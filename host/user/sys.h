@@ -51,11 +51,6 @@ static inline void sys_sigmask(int how, const u64 *set, u64 *old)
 		 0);
 }
 
-static inline int sys_close(int fd)
-{
-	return syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-}
-
 static inline ssize_t sys_read(int fd, void *buf, size_t len)
 {
 	return syscall6(SYS_read, fd, (long)buf, len, 0, 0, 0);
@@ -67,8 +62,8 @@ static inline ssize_t sys_write(int fd, const void *buf, size_t len)
 }
 
 /*
- * The race detector remembers who touched which memory last.  It forgets when
- * the memory becomes another, provided that it sees that.
+ * The race detector remembers who touched which memory and which descriptor
+ * last.  It forgets when that becomes another, provided that it sees it go.
  */
 #ifdef __SANITIZE_THREAD__
 static inline long sys_result(long ret)
@@ -80,6 +75,11 @@ static inline long sys_result(long ret)
 #else
 #define SYS_SEEN(direct, libc) (direct)
 #endif
+
+static inline int sys_close(int fd)
+{
+	return SYS_SEEN(syscall6(SYS_close, fd, 0, 0, 0, 0, 0), close(fd));
+}
 
 /* The address, or ERR_PTR(). */
 static inline void *sys_mmap(void *addr, size_t len, int prot, int flags,
