@@ -248,46 +248,70 @@ static void classify_own(struct path *path)
 	}
 }
 
+/* The walk left the tree for the directory @name, which the kernel would not
+ * find by the way it came: @out is a way it can go, *@rest the rest of it. */
+static bool leave_tree(char out[PATH_MAX], const char *name, size_t len,
+		       const char **rest)
+{
+	size_t rest_len = strlen(*rest);
+
+	if (len + rest_len + 1 > PATH_MAX)
+		return false;
+	memmove(out + len, *rest, rest_len + 1);
+	memcpy(out, name, len);
+	*rest = out + len;
+	return true;
+}
+
 static void walk(struct path *path, const char *rest)
 {
-	char *name = path->buf + root_len;
-	size_t len = 0, in_tree;
+	char out[PATH_MAX], *name = path->buf + root_len;
+	bool in_tree = false, left = false;
+	size_t len = 0, tree_len;
 
 	memcpy(path->buf, root, root_len);
 	name[0] = '\0';
 	while (*rest) {
 		if (!step(name, &len, &rest))
 			return;
-		if (!is_own(name, len))
-			continue;
-		in_tree = root_len + len;
-		if (!enter_tree(path, &in_tree, &rest))
-			return;
-		if (!*rest) {
-			classify_own(path);
-			return;
+		if (is_own(name, len)) {
+			tree_len = root_len + len;
+			if (!enter_tree(path, &tree_len, &rest))
+				return;
+			if (!*rest) {
+				classify_own(path);
+				return;
+			}
+			len = tree_len - root_len;
+			in_tree = true;
+		} else if (in_tree) {
+			if (!leave_tree(out, name, len, &rest))
+				return;
+			in_tree = false;
+			left = true;
 		}
-		len = in_tree - root_len;
 	}
 	classify_foreign(path, name, len);
+	if (left) {
+		path->dirfd = AT_FDCWD;
+		path->name = *out ? strcpy(path->buf, out) : "/";
+	}
 }
 
 /* ---- where relative names start ---- */
 
 /* The program's name for the directory @link is a link to, and a slash. */
-static ssize_t directory_name(const char *link, char *buf, bool *in_tree)
+static ssize_t directory_name(const char *link, char *buf)
 {
 	ssize_t len = sys_readlink(link, buf, PATH_MAX - 2);
-	size_t shown;
 
 	if (len <= 0 || buf[0] != '/')
 		return -1;
 	buf[len] = '\0';
-	shown = path_reveal(buf, len);
-	*in_tree = shown != (size_t)len;
-	buf[shown++] = '/';
-	buf[shown] = '\0';
-	return shown;
+	len = path_reveal(buf, len);
+	buf[len++] = '/';
+	buf[len] = '\0';
+	return len;
 }
 
 /* @dir ends in a slash. */
@@ -304,12 +328,11 @@ static bool cwd_watched(void)
 {
 	int state = READ_ONCE(cwd_state);
 	char dir[PATH_MAX];
-	bool in_tree;
 	ssize_t len;
 
 	if (likely(state != CWD_UNKNOWN))
 		return state == CWD_WATCHED;
-	len = directory_name("/proc/self/cwd", dir, &in_tree);
+	len = directory_name("/proc/self/cwd", dir);
 	state = len > 0 && concerns(dir) ? CWD_WATCHED : CWD_PLAIN;
 	WRITE_ONCE(cwd_state, state);
 	return state == CWD_WATCHED;
@@ -339,21 +362,15 @@ void path_watch_fd(int fd, enum path_kind kind)
 static void resolve_relative(struct path *path, int dirfd, const char *name)
 {
 	char full[PATH_MAX], link[FD_LINK_MAX] = "/proc/self/cwd";
-	bool in_tree;
 	ssize_t len;
 
 	if (dirfd != AT_FDCWD)
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	len = directory_name(link, full, &in_tree);
+	len = directory_name(link, full);
 	if (len < 0 || len + strlen(name) + 1 > PATH_MAX)
 		return;
 	strcpy(full + len, name);
 	walk(path, full);
-	if (path->kind == PATH_TREE || path->kind == PATH_NODE || !in_tree)
-		return;
-	/* Out of the tree by "..", to where the kernel does not lead. */
-	path->dirfd = AT_FDCWD;
-	path->name = strcpy(path->buf, full);
 }
 
 void path_resolve(struct path *path, int dirfd, const char *name)

@@ -77,6 +77,18 @@ static void leads_to(int dirfd, const char *name, const char *tree)
 	assert_string_equal(path.name, want);
 }
 
+/* @name must be handed to the kernel as @want, outside the tree. */
+static void leads_out(int dirfd, const char *name, const char *want,
+		      enum path_kind kind)
+{
+	struct path path;
+
+	path_resolve(&path, dirfd, name);
+	assert_int_equal(path.kind, kind);
+	assert_int_equal(path.dirfd, AT_FDCWD);
+	assert_string_equal(path.name, want);
+}
+
 /* @name must be handed to the kernel as it is. */
 static void stays(int dirfd, const char *name, enum path_kind kind)
 {
@@ -122,7 +134,9 @@ static void directories_above_ours_are_known(void **state)
 	stays(AT_FDCWD, "/sys", PATH_ABOVE);
 	stays(AT_FDCWD, "/sys/bus/", PATH_ABOVE);
 	stays(AT_FDCWD, "/dev/.", PATH_ABOVE);
-	stays(AT_FDCWD, "/sys/bus/pci/../../..", PATH_ABOVE);
+	leads_out(AT_FDCWD, "/sys/bus/pci/..", "/sys/bus", PATH_ABOVE);
+	leads_out(AT_FDCWD, "/sys/bus/pci/../../..", "/sys/bus/../..",
+		  PATH_ABOVE);
 	stays(AT_FDCWD, "/sys/kernel", PATH_PLAIN);
 }
 
@@ -133,9 +147,13 @@ static void dotdot_follows_links_as_the_kernel_does(void **state)
 		 "/sys/devices/pci0000:01/x");
 	leads_to(AT_FDCWD, "/sys/bus/pci/devices/../devices",
 		 "/sys/bus/pci/devices");
-	stays(AT_FDCWD, "/sys/bus/pci/devices/0000:01:00.0/../../../class",
-	      PATH_PLAIN);
-	stays(AT_FDCWD, "/sys/bus/pci/../usb", PATH_PLAIN);
+	leads_out(AT_FDCWD, "/sys/bus/pci/devices/0000:01:00.0/../../../class",
+		  "/sys/devices/../class", PATH_PLAIN);
+	leads_out(AT_FDCWD, "/sys/bus/pci/../usb", "/sys/bus/usb", PATH_PLAIN);
+	/* In, out, in, out. */
+	leads_out(AT_FDCWD,
+		  "/sys/bus/pci/../../bus/./pci/devices/../..//x/../y",
+		  "/sys/bus//x/../y", PATH_PLAIN);
 	leads_to(AT_FDCWD, "/sys/bus/pci/../../../dev/vfio", "/dev/vfio");
 }
 
@@ -192,7 +210,6 @@ static void enter(const char *dir)
 static void relative_names_start_from_where_we_are(void **state)
 {
 	char in_tree[PATH_MAX * 2];
-	struct path path;
 
 	enter("/");
 	leads_to(AT_FDCWD, "sys/bus/pci", "/sys/bus/pci");
@@ -207,12 +224,8 @@ static void relative_names_start_from_where_we_are(void **state)
 	leads_to(AT_FDCWD, "0000:01:00.0/vendor",
 		 "/sys/devices/pci0000:01/0000:01:00.0/vendor");
 	leads_to(AT_FDCWD, "../../bus/pci", "/sys/bus/pci");
-	/* Out of the tree, to the real ones. */
-	path_resolve(&path, AT_FDCWD, "../../class/net");
-	assert_int_equal(path.kind, PATH_PLAIN);
-	assert_int_equal(path.dirfd, AT_FDCWD);
-	assert_string_equal(path.name,
-			    "/sys/devices/pci0000:01/../../class/net");
+	leads_out(AT_FDCWD, "../../class/net", "/sys/devices/../class/net",
+		  PATH_PLAIN);
 }
 
 static void relative_names_start_from_a_descriptor(void **state)
