@@ -141,10 +141,12 @@ struct device *host_device_create(const char *name, int group_id)
 		port_free(dev);
 		return ERR_PTR(ret);
 	}
+	/* V3: the core may know the group, and takes locks of its own. */
 	vfio_group_device_added(dev->group, dev);
 	return dev;
 }
 
+/* Who holds the group keeps the device's name, in its memory. */
 void host_device_destroy(struct device *dev)
 {
 	struct iommu_group *group;
@@ -163,6 +165,8 @@ void host_device_destroy(struct device *dev)
 		port_free(dev);
 }
 
+/* The other half of V2 is port_iommu_group_claim(): under one lock, so that a
+ * bind and a claim at once do not both succeed. */
 int host_device_bind(struct device *dev, const struct host_driver *driver)
 {
 	struct iommu_group *group;
@@ -250,6 +254,7 @@ struct iommu_group *port_iommu_group_make(struct device *dev, const char *name)
 	return group ? group : ERR_PTR(-ENOMEM);
 }
 
+/* The device goes on without a group; its reference goes. */
 void port_iommu_group_remove_device(struct device *dev)
 {
 	struct iommu_group *group;

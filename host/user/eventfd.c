@@ -67,8 +67,8 @@ static u64 last_id; /* watch_lock; 0 is the wake-up's */
  */
 bool host_eventfd_takes_zero(int fd)
 {
+	struct stat st = { 0 };
 	u64 zero = 0;
-	struct stat st;
 
 	return !sys_fstat(fd, &st) && !(st.st_mode & S_IFMT) &&
 	       sys_write(fd, &zero, sizeof(zero)) == sizeof(zero);

@@ -65,9 +65,11 @@ static void free_file(struct port_file *file)
 
 /* ---- the port ---- */
 
-/* Stands for every description that is not ours; not counted. */
+/* Stands for every description that is not ours; not counted.  It has no
+ * operations, so that port_file_priv() of it is NULL. */
 static struct port_file foreign;
 
+/* With the reference that port_fd_publish() takes over. */
 struct port_file *port_file_create(const char *name,
 				   const struct port_file_ops *ops, void *priv)
 {
@@ -84,6 +86,8 @@ struct port_file *port_file_create(const char *name,
 	return file;
 }
 
+/* Asks the kernel too: the program may have closed @fd without our knowing, and
+ * what is not ours need not be open at all. */
 struct port_file *port_file_get(int fd)
 {
 	struct port_file *file = host_fd_get(fd);
@@ -99,6 +103,8 @@ struct port_file *port_file_get(int fd)
 	return file ? file : &foreign;
 }
 
+/* The last reference may be anybody's: the program's close(), a call that was
+ * still going on, an munmap().  No lock of these files is held. */
 void port_file_put(struct port_file *file)
 {
 	if (file == &foreign || !refcount_dec_and_test(&file->refs))
@@ -158,6 +164,7 @@ long host_fd_ioctl(int fd, unsigned long cmd, unsigned long arg)
 	return ret;
 }
 
+/* @pos is the caller's own, or the description's with pos_lock held. */
 static ssize_t do_read(struct port_file *file, void *buf, size_t len,
 		       loff_t *pos)
 {
@@ -226,8 +233,12 @@ ssize_t host_fd_write(int fd, const void *buf, size_t len)
 	return ret;
 }
 
+/* Where a description has no end; what can be neither read nor written has no
+ * position either. */
 static off_t do_lseek(struct port_file *file, off_t off, int whence)
 {
+	lockdep_assert_held(&file->pos_lock);
+
 	if (!file->ops->read && !file->ops->write)
 		return -ESPIPE;
 	if (whence == SEEK_CUR) {
@@ -256,6 +267,7 @@ off_t host_fd_lseek(int fd, off_t off, int whence)
 	return ret;
 }
 
+/* The checks a kernel makes before it asks the driver, with its errors. */
 static int init_vma(struct port_vma *vma, size_t len)
 {
 	int type = vma->map_flags & MAP_TYPE;

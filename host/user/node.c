@@ -16,6 +16,8 @@ struct node {
 	bool noiommu;
 };
 
+/* A leaf: the core adds and removes nodes with its locks held, and is called
+ * to open one with this one free. */
 static pthread_mutex_t node_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list_head nodes = { &nodes, &nodes }; /* node_lock */
 
@@ -126,6 +128,8 @@ int host_node_open(const char *name, int flags)
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
 
+	/* The number first: what the open makes can then be published at once,
+	 * and a full table has no effect. */
 	snprintf(path, sizeof(path), "/dev/vfio/%s", name);
 	fd = host_fd_reserve(path, flags & O_CLOEXEC);
 	if (fd < 0)
@@ -141,7 +145,8 @@ int host_node_open(const char *name, int flags)
 	return fd;
 }
 
-/* The @i-th group node; false when there are no more. */
+/* The @i-th group node; false when there are no more.  One at a time, so that
+ * @fn of host_node_each() is called without the lock. */
 static bool nth_name(unsigned int i, char name[FILE_NAME_LEN])
 {
 	struct node *node;

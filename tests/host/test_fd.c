@@ -175,9 +175,9 @@ static void vfork_child_closes_its_own_number_only(void **state)
 {
 	struct toy toy = { 0 };
 	int fd = toy_open(&toy), status;
-	pid_t pid = vfork();
+	pid_t pid = vfork(); /* NOLINT: what it shares is the point */
 
-	if (!pid)
+	if (!pid) /* NOLINTNEXTLINE */
 		_exit(host_fd_close(fd) || fd_is_open(fd));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -323,7 +323,7 @@ static void G6_position_is_the_descriptions(void **state)
 	assert_int_equal(host_fd_lseek(other, -2, SEEK_CUR), 3);
 	assert_int_equal(host_fd_read(fd, buf, 1), 1);
 	assert_int_equal(buf[0], '3');
-	assert_int_equal(host_fd_lseek(fd, 5ll << 40, SEEK_SET), 5ll << 40);
+	assert_int_equal(host_fd_lseek(fd, 5LL << 40, SEEK_SET), 5LL << 40);
 	host_fd_close(fd);
 	host_fd_close(other);
 }

@@ -78,6 +78,9 @@ static int teardown(void **state)
 /* 0, or the number of the step that failed: in children cmocka does not help. */
 static int session_open(struct session *s)
 {
+	static u32 no_bar[1];
+
+	*s = (struct session){ -1, -1, -1, no_bar };
 	sigaction(SIGSEGV, &fault_action, NULL);
 	s->container = host_node_open("vfio", O_RDWR);
 	if (s->container < 0)
@@ -106,7 +109,7 @@ static int enable_memory(struct session *s)
 	u16 command = 2;
 
 	return host_fd_pwrite(s->device, &command, sizeof(command),
-			      (7ll << 40) + 4) != sizeof(command);
+			      (7LL << 40) + 4) != sizeof(command);
 }
 
 static int session_works(struct session *s)

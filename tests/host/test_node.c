@@ -149,17 +149,20 @@ static void no_free_number_opens_nothing(void **state)
 	assert_int_equal(core.opened, 1);
 }
 
+#define ALL_LEN 64
+
 static int collect(const char *name, void *data)
 {
 	char *all = data;
+	size_t len = strlen(all);
 
-	strcat(strcat(all, name), " ");
+	snprintf(all + len, ALL_LEN - len, "%s ", name);
 	return !strcmp(name, "7") && strlen(all) > 16 ? 5 : 0;
 }
 
 static void each_names_the_container_first(void **state)
 {
-	char all[64] = "";
+	char all[ALL_LEN] = "";
 
 	assert_int_equal(host_node_each(collect, all), 0);
 	assert_string_equal(all, "vfio 7 noiommu-0 ");

@@ -6,8 +6,8 @@
 
 #define CALLERS 3
 #define ROUNDS 20000
-#define ALIVE 0x600dl
-#define DEAD 0xdeadl
+#define ALIVE 0x600dL
+#define DEAD 0xdeadL
 
 /* Freed by its release: a call that came too late shows. */
 struct mortal {

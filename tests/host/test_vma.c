@@ -483,8 +483,9 @@ static void model_unmap(struct model *m, u32 at, u32 len)
 
 	assert_int_equal(unmap(addr, len), 0);
 	/* The area stays ours to play in. */
-	mmap(addr, len * PAGE_SIZE, PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	assert_ptr_equal(mmap(addr, len * PAGE_SIZE, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 addr);
 	for (i = 0; i < len; i++)
 		m->owner[at + i] = -1;
 }
