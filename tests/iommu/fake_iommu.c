@@ -58,6 +58,21 @@ void vfio_unregister_iommu_driver(const struct vfio_iommu_driver_ops *ops)
 	type1 = NULL;
 }
 
+/* ---- waiting: in front of the host's, by the linker ---- */
+
+int __real_port_wait(struct completion *done, unsigned int ms,
+		     bool interruptible);
+int __wrap_port_wait(struct completion *done, unsigned int ms,
+		     bool interruptible);
+
+int __wrap_port_wait(struct completion *done, unsigned int ms,
+		     bool interruptible)
+{
+	__atomic_fetch_add(&fake.nr_waits, 1, __ATOMIC_RELAXED);
+	return __real_port_wait(done, fake.wait_ms ? fake.wait_ms : ms,
+				interruptible);
+}
+
 /* ---- the caller's memory ---- */
 
 /* By the kernel: cmocka has the signals that the host's own copy needs. */
@@ -226,6 +241,8 @@ void port_iommu_unpin_page(struct port_iommu *iommu, unsigned long pfn,
 int port_iommu_copy(struct port_iommu *iommu, u64 vaddr, void *buf, size_t len,
 		    bool write)
 {
+	if (fake.in_copy)
+		fake.in_copy(vaddr);
 	if (fake.copy_error)
 		return fake.copy_error;
 	if (write)

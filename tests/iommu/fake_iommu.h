@@ -36,6 +36,9 @@ void fake_failed(const char *file, int line, const char *what)
  * @attach_error: and the others: what that call fails with
  * @in_map: called in the middle of a mapping, with no lock of type1's held
  * @in_unmap: before a mapping is undone
+ * @in_copy: before memory is copied
+ * @wait_ms: waits take no longer, when set
+ * @nr_waits: how many waits there were
  * @nr_spaces: how many there are, and so on
  */
 struct fake_iommu {
@@ -50,6 +53,9 @@ struct fake_iommu {
 	int alloc_error, attach_error, map_error, pin_error, copy_error;
 	void (*in_map)(u64 iova);
 	void (*in_unmap)(u64 iova);
+	void (*in_copy)(u64 vaddr);
+	unsigned int wait_ms;
+	int nr_waits;
 
 	int nr_spaces, nr_groups, nr_mapped, nr_pinned;
 };
