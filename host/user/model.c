@@ -57,7 +57,7 @@ typedef const char *(*name_fn)(const void *data, unsigned int i);
 
 static const char *nearest(const char *word, name_fn name, const void *data)
 {
-	unsigned int best = max_t(size_t, strlen(word) / 3, 1) + 1, i, d;
+	unsigned int best = (strlen(word) + 2) / 3 + 1, i, d;
 	const char *near = NULL, *candidate;
 
 	for (i = 0; (candidate = name(data, i)); i++) {
@@ -428,5 +428,6 @@ void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	dev->explained = true;
 	function_err(dev, "%s: %s", dev->model->name, text);
 }

@@ -35,6 +35,7 @@ int function_fail(struct anyvfio_device *fn, int err, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	function_err(fn, "%s: %s", fn->model->name, text);
+	fn->explained = true;
 	if (!fn->broken)
 		fn->broken = err;
 	return err;

@@ -250,7 +250,7 @@ static int make_function(struct anyvfio_device *fn, const char *spec)
 		return ret;
 
 	ret = fn->model->create(fn);
-	if (ret && !fn->broken)
+	if (ret && !fn->explained)
 		function_err(fn, "%s could not be made: %s", fn->model->name,
 			     strerror(-ret));
 	if (!ret)

@@ -168,6 +168,7 @@ struct anyvfio_device {
 	void *priv;
 	bool frozen;
 	int broken; /* the first error of a building call */
+	bool explained; /* a message says what is wrong */
 	bool has_id;
 	bool has_pm;
 	bool has_intx;
