@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NR_REQUESTS 256
@@ -16,7 +18,7 @@ static uint8_t zero_block[65536];
 
 /* ---- lists ---- */
 
-void file_list_add(struct file_list *list, struct file_request *fr)
+static void list_add(struct file_list *list, struct file_request *fr)
 {
 	fr->next = NULL;
 	if (list->first)
@@ -26,7 +28,7 @@ void file_list_add(struct file_list *list, struct file_request *fr)
 	list->last = fr;
 }
 
-struct file_request *file_list_take(struct file_list *list)
+static struct file_request *list_take(struct file_list *list)
 {
 	struct file_request *fr = list->first;
 
@@ -35,13 +37,29 @@ struct file_request *file_list_take(struct file_list *list)
 	return fr;
 }
 
+static struct file_list list_take_all(struct file_list *list)
+{
+	struct file_list all = *list;
+
+	list->first = NULL;
+	return all;
+}
+
 struct file_request *nvme_file_take(struct nvme_file *f)
 {
-	struct file_request *fr = file_list_take(&f->pending);
+	struct file_request *fr = list_take(&f->pending);
 
 	if (fr)
 		f->busy++;
 	return fr;
+}
+
+void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done)
+{
+	list_add(done ? &f->done : &f->pending, fr);
+	f->busy--;
+	if (f->draining)
+		pthread_cond_broadcast(&f->progress);
 }
 
 /* ---- one request ---- */
@@ -163,6 +181,35 @@ bool nvme_file_advance(struct file_request *fr, int64_t ret)
 		return true;
 	}
 	return consume(fr, ret);
+}
+
+static int64_t call(struct nvme_file *f, const struct file_request *fr)
+{
+	int flags = nvme_file_rw_flags(fr);
+	ssize_t ret;
+
+	switch (fr->step) {
+	case FILE_READ:
+		ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
+		break;
+	case FILE_WRITE:
+		ret = pwritev2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
+		break;
+	case FILE_SYNC:
+		ret = fdatasync(f->fd);
+		break;
+	default:
+		ret = fallocate(f->fd, nvme_file_fallocate_mode(fr), fr->off,
+				fr->left);
+		break;
+	}
+	return ret < 0 ? -errno : ret;
+}
+
+void nvme_file_run(struct nvme_file *f, struct file_request *fr)
+{
+	while (!nvme_file_advance(fr, call(f, fr)))
+		;
 }
 
 /* ---- the program's memory ---- */
@@ -328,7 +375,7 @@ static uint16_t file_submit(struct nvme *n, struct nvme_request *req)
 	if (read_cached(f, fr))
 		return release(n, fr);
 	pthread_mutex_lock(&f->lock);
-	file_list_add(&f->pending, fr);
+	list_add(&f->pending, fr);
 	pthread_mutex_unlock(&f->lock);
 	return NVME_PENDING;
 }
@@ -345,20 +392,12 @@ static void file_kick(struct nvme *n)
 
 /* ---- completion ---- */
 
-static struct file_list take_done(struct nvme_file *f)
-{
-	struct file_list done = f->done;
-
-	f->done.first = NULL;
-	return done;
-}
-
 static void complete_list(struct nvme_file *f, struct file_list *list)
 {
 	struct file_request *fr;
 	uint16_t status;
 
-	while ((fr = file_list_take(list))) {
+	while ((fr = list_take(list))) {
 		status = release(f->n, fr);
 		nvme_complete(f->n, &fr->req, status);
 	}
@@ -368,32 +407,22 @@ static void drop_list(struct nvme_file *f, struct file_list *list)
 {
 	struct file_request *fr;
 
-	while ((fr = file_list_take(list))) {
+	while ((fr = list_take(list))) {
 		fr->status = NVME_SC_ABORT_REQUESTED;
 		release(f->n, fr);
 		nvme_request_put(f->n, &fr->req);
 	}
 }
 
-void nvme_file_finish(struct nvme_file *f, struct file_list *list)
+void nvme_file_complete(struct nvme_file *f)
 {
-	struct file_request *fr;
 	struct file_list done;
-
-	pthread_mutex_lock(&f->lock);
-	while ((fr = file_list_take(list))) {
-		file_list_add(&f->done, fr);
-		f->busy--;
-	}
-	if (!f->busy)
-		pthread_cond_broadcast(&f->idle);
-	pthread_mutex_unlock(&f->lock);
 
 	anyvfio_device_lock(f->n->dev);
 	pthread_mutex_lock(&f->lock);
-	done = take_done(f);
+	done = list_take_all(&f->done);
 	pthread_mutex_unlock(&f->lock);
-	/* Empty when a reset, or another thread of the engine, was faster. */
+	/* Empty when a drain, or another thread, was faster. */
 	if (done.first) {
 		complete_list(f, &done);
 		nvme_settle(f->n);
@@ -401,21 +430,55 @@ void nvme_file_finish(struct nvme_file *f, struct file_list *list)
 	anyvfio_device_unlock(f->n->dev);
 }
 
+/* A drain runs in the program's thread, which a write beyond RLIMIT_FSIZE would
+ * send a SIGXFSZ. */
+static void run_quietly(struct nvme_file *f, struct file_request *fr)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t too_large, old;
+
+	sigemptyset(&too_large);
+	sigaddset(&too_large, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &too_large, &old);
+	nvme_file_run(f, fr);
+	if (fr->status)
+		sigtimedwait(&too_large, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* One turn of a drain; the lock is held, and let go meanwhile. */
+static void drain_some(struct nvme_file *f)
+{
+	struct file_request *fr = nvme_file_take(f);
+
+	if (!fr) {
+		f->engine->wait(f);
+		return;
+	}
+	pthread_mutex_unlock(&f->lock);
+	run_quietly(f, fr);
+	pthread_mutex_lock(&f->lock);
+	nvme_file_put(f, fr, true);
+}
+
 static void file_quiesce(struct nvme *n, bool cancel)
 {
 	struct file_list dropped = { NULL, NULL }, done;
 	struct nvme_file *f = n->store;
+	struct file_request *fr;
 
 	pthread_mutex_lock(&f->lock);
-	if (cancel) {
-		dropped = f->pending;
-		f->pending.first = NULL;
-	} else if (f->pending.first) {
-		f->engine->kick(f);
+	f->draining = true;
+	for (;;) {
+		while (cancel && (fr = list_take(&f->pending)))
+			list_add(&dropped, fr);
+		if (!f->busy && !f->pending.first)
+			break;
+		drain_some(f);
 	}
-	while (f->busy || f->pending.first)
-		pthread_cond_wait(&f->idle, &f->lock);
-	done = take_done(f);
+	f->draining = false;
+	pthread_cond_broadcast(&f->progress);
+	done = list_take_all(&f->done);
 	pthread_mutex_unlock(&f->lock);
 
 	drop_list(f, &dropped);
@@ -467,7 +530,7 @@ static int file_start(struct nvme *n)
 		return -ENOMEM;
 	f->n = n;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_cond_init(&f->idle, NULL);
+	pthread_cond_init(&f->progress, NULL);
 	f->fd = nvme_image_open(n);
 	ret = f->fd;
 	if (ret < 0)
@@ -481,7 +544,7 @@ static int file_start(struct nvme *n)
 err_close:
 	anyvfio_fd_close(f->fd);
 err_free:
-	pthread_cond_destroy(&f->idle);
+	pthread_cond_destroy(&f->progress);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 	return ret;
@@ -493,7 +556,7 @@ static void file_stop(struct nvme *n)
 
 	f->engine->stop(f);
 	anyvfio_fd_close(f->fd);
-	pthread_cond_destroy(&f->idle);
+	pthread_cond_destroy(&f->progress);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 	n->store = NULL;

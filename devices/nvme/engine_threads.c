@@ -5,9 +5,6 @@
  */
 #include "file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #define NR_THREADS 4
 
 /**
@@ -19,29 +16,6 @@ struct thread_engine {
 	struct anyvfio_thread *thread[NR_THREADS];
 	unsigned int nr;
 };
-
-static int64_t call(struct nvme_file *f, const struct file_request *fr)
-{
-	int flags = nvme_file_rw_flags(fr);
-	ssize_t ret;
-
-	switch (fr->step) {
-	case FILE_READ:
-		ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
-		break;
-	case FILE_WRITE:
-		ret = pwritev2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
-		break;
-	case FILE_SYNC:
-		ret = fdatasync(f->fd);
-		break;
-	default:
-		ret = fallocate(f->fd, nvme_file_fallocate_mode(fr), fr->off,
-				fr->left);
-		break;
-	}
-	return ret < 0 ? -errno : ret;
-}
 
 static struct file_request *wait_for_work(struct nvme_file *f)
 {
@@ -57,15 +31,15 @@ static struct file_request *wait_for_work(struct nvme_file *f)
 
 static void worker(void *priv)
 {
-	struct file_list done = { NULL, NULL };
 	struct nvme_file *f = priv;
 	struct file_request *fr;
 
 	while ((fr = wait_for_work(f))) {
-		while (!nvme_file_advance(fr, call(f, fr)))
-			;
-		file_list_add(&done, fr);
-		nvme_file_finish(f, &done);
+		nvme_file_run(f, fr);
+		pthread_mutex_lock(&f->lock);
+		nvme_file_put(f, fr, true);
+		pthread_mutex_unlock(&f->lock);
+		nvme_file_complete(f);
 	}
 }
 
@@ -74,6 +48,11 @@ static void threads_kick(struct nvme_file *f)
 	struct thread_engine *engine = f->engine_data;
 
 	pthread_cond_broadcast(&engine->work);
+}
+
+static void threads_wait(struct nvme_file *f)
+{
+	pthread_cond_wait(&f->progress, &f->lock);
 }
 
 static void threads_stop(struct nvme_file *f)
@@ -115,4 +94,5 @@ const struct file_engine nvme_engine_threads = {
 	.start = threads_start,
 	.stop = threads_stop,
 	.kick = threads_kick,
+	.wait = threads_wait,
 };

@@ -6,10 +6,14 @@
  *
  * The thread sleeps in the ring.  A doorbell wakes it through an eventfd, on
  * which a read is always in the ring; when it is awake anyway, that is left out.
+ *
+ * Only the thread touches the submission side.  The completion side belongs to
+ * who holds nvme_file::lock: the thread, or a drain while there is one.
  */
 #include "file.h"
 
 #include <liburing.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,14 +26,15 @@ static uint64_t ignored;
 
 /**
  * struct uring_engine - the ring and its thread
- * @asleep: the thread is, or goes, to wait in the ring: it needs a wake-up.
- *          nvme_file::lock
+ * @asleep: the thread waits in the ring, or goes to: it needs a wake-up
+ * @woken:  the eventfd was read, and another read is due
  */
 struct uring_engine {
 	struct io_uring ring;
 	int eventfd;
 	struct anyvfio_thread *thread;
-	bool asleep;
+	bool asleep; /* nvme_file::lock */
+	bool woken; /* nvme_file::lock */
 };
 
 static void prepare_call(struct nvme_file *f, struct io_uring_sqe *sqe,
@@ -70,6 +75,27 @@ static void submit_wake_up(struct uring_engine *engine)
 
 	io_uring_prep_read(sqe, engine->eventfd, &ignored, sizeof(ignored), 0);
 	io_uring_sqe_set_data(sqe, NULL);
+	engine->woken = false;
+}
+
+/* The lock is held. */
+static void reap(struct nvme_file *f)
+{
+	struct uring_engine *engine = f->engine_data;
+	struct io_uring_cqe *cqe;
+	struct file_request *fr;
+	unsigned int head, nr = 0;
+
+	io_uring_for_each_cqe(&engine->ring, head, cqe)
+	{
+		fr = io_uring_cqe_get_data(cqe);
+		if (fr)
+			nvme_file_put(f, fr, nvme_file_advance(fr, cqe->res));
+		else
+			engine->woken = true;
+		nr++;
+	}
+	io_uring_cq_advance(&engine->ring, nr);
 }
 
 /* True when the thread is to end. */
@@ -80,6 +106,8 @@ static bool submit_pending(struct nvme_file *f)
 	bool stopping;
 
 	pthread_mutex_lock(&f->lock);
+	if (engine->woken)
+		submit_wake_up(engine);
 	while ((fr = nvme_file_take(f)))
 		submit_call(f, fr);
 	stopping = f->stopping;
@@ -88,43 +116,44 @@ static bool submit_pending(struct nvme_file *f)
 	return stopping;
 }
 
-static void reap(struct nvme_file *f, struct file_list *done)
+/* True when there is something to complete. */
+static bool wake_and_reap(struct nvme_file *f)
 {
 	struct uring_engine *engine = f->engine_data;
-	struct io_uring_cqe *cqe;
-	struct file_request *fr;
-	unsigned int head, nr = 0;
+	bool any;
 
-	io_uring_for_each_cqe(&engine->ring, head, cqe)
-	{
-		fr = io_uring_cqe_get_data(cqe);
-		nr++;
-		if (!fr)
-			submit_wake_up(engine);
-		else if (nvme_file_advance(fr, cqe->res))
-			file_list_add(done, fr);
-		else
-			submit_call(f, fr);
-	}
-	io_uring_cq_advance(&engine->ring, nr);
+	pthread_mutex_lock(&f->lock);
+	engine->asleep = false;
+	while (f->draining)
+		pthread_cond_wait(&f->progress, &f->lock);
+	reap(f);
+	any = f->done.first;
+	pthread_mutex_unlock(&f->lock);
+	return any;
 }
 
 static void uring_thread(void *priv)
 {
-	struct file_list done = { NULL, NULL };
 	struct nvme_file *f = priv;
 	struct uring_engine *engine = f->engine_data;
 
-	submit_wake_up(engine);
 	while (!submit_pending(f)) {
 		io_uring_submit_and_wait(&engine->ring, 1);
-		pthread_mutex_lock(&f->lock);
-		engine->asleep = false;
-		pthread_mutex_unlock(&f->lock);
-		reap(f, &done);
-		if (done.first)
-			nvme_file_finish(f, &done);
+		if (wake_and_reap(f))
+			nvme_file_complete(f);
 	}
+}
+
+/* What the thread does not reap while there is a drain stays readable. */
+static void uring_wait(struct nvme_file *f)
+{
+	struct uring_engine *engine = f->engine_data;
+	struct pollfd ring = { .fd = engine->ring.ring_fd, .events = POLLIN };
+
+	pthread_mutex_unlock(&f->lock);
+	poll(&ring, 1, -1);
+	pthread_mutex_lock(&f->lock);
+	reap(f);
 }
 
 static void uring_kick(struct nvme_file *f)
@@ -228,6 +257,7 @@ static int uring_start(struct nvme_file *f)
 		goto err_free_ring;
 	engine->eventfd = ret;
 	f->engine_data = engine;
+	engine->woken = true;
 	ret = anyvfio_thread_start(f->n->dev, "nvme-io", uring_thread, f,
 				   &engine->thread);
 	if (ret)
@@ -248,4 +278,5 @@ const struct file_engine nvme_engine_uring = {
 	.start = uring_start,
 	.stop = uring_stop,
 	.kick = uring_kick,
+	.wait = uring_wait,
 };

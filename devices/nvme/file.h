@@ -5,12 +5,13 @@
  * A request is prepared in the thread that rang the doorbell (its data held with
  * anyvfio_dma_map()) and waits in @pending.  The engine's threads take it, do its
  * system calls one after the other until nvme_file_advance() says it is done,
- * and hand it to nvme_file_finish(), which puts it into @done, takes the device's
- * lock and completes all of @done.
+ * put it into @done, take the device's lock and complete all of @done.
  *
  * The program's own threads never wait for the image, except in a reset, a
- * shutdown and a deletion of a queue: these wait for @busy to become 0, with the
- * device's lock held, and complete or drop @done themselves.
+ * shutdown and a deletion of a queue.  These drain: with the device's lock held
+ * they wait until nothing is busy.  An engine's thread may meanwhile be blocked
+ * on that lock, so a drain depends on none of them: it executes what is pending
+ * itself, waits by file_engine::wait, and takes @done.
  *
  * Locks: nvme_file::lock below the device's.  An engine's thread takes the
  * device's lock with nothing held.
@@ -66,6 +67,8 @@ struct nvme_file;
 
 /**
  * struct file_engine - what does the system calls
+ * @wait:  blocks until a busy request may have got on, for a drain; the lock is
+ *         held, and let go meanwhile
  * @start: makes threads; 0 or a negated errno, -EPERM and -ENOSYS among them
  *         when the system does not let it
  * @stop:  opposite of @start; nothing is pending or busy
@@ -76,6 +79,7 @@ struct file_engine {
 	int (*start)(struct nvme_file *f);
 	void (*stop)(struct nvme_file *f);
 	void (*kick)(struct nvme_file *f);
+	void (*wait)(struct nvme_file *f);
 };
 
 extern const struct file_engine nvme_engine_uring;
@@ -83,8 +87,9 @@ extern const struct file_engine nvme_engine_threads;
 
 /**
  * struct nvme_file - the store of a namespace in a file
- * @busy: requests that an engine has taken out of @pending and that are not
- *        in @done yet
+ * @busy: requests that were taken out of @pending and are not in @done yet
+ * @draining: a reset or its like waits for @busy to become 0
+ * @progress: @busy or @draining has become less
  */
 struct nvme_file {
 	/* Constant from start on. */
@@ -92,22 +97,24 @@ struct nvme_file {
 	int fd;
 	const struct file_engine *engine;
 	void *engine_data; /* the engine's own */
+
 	bool try_cached; /* device's lock: reads from the page cache at once */
 
 	pthread_mutex_t lock;
-	pthread_cond_t idle; /* @busy became 0 */
+	pthread_cond_t progress;
 	struct file_list pending; /* lock */
 	struct file_list done; /* lock */
 	unsigned int busy; /* lock */
+	bool draining; /* lock */
 	bool stopping; /* lock */
 };
 
-void file_list_add(struct file_list *list, struct file_request *fr);
-/* The first of @list, or NULL. */
-struct file_request *file_list_take(struct file_list *list);
-
-/* Takes one request out of @pending, or NULL; the lock is held. */
+/* Takes a request out of @pending, or NULL; the lock is held. */
 struct file_request *nvme_file_take(struct nvme_file *f);
+/* A request that was taken is done, or is to be taken again; the lock is held. */
+void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done);
+/* Completes what is done; with no lock held. */
+void nvme_file_complete(struct nvme_file *f);
 
 /* Flags of preadv2() and pwritev2(); the mode of fallocate(). */
 int nvme_file_rw_flags(const struct file_request *fr);
@@ -115,8 +122,8 @@ int nvme_file_fallocate_mode(const struct file_request *fr);
 /* A call of @fr ended with @ret, as the kernel says it.  True when @fr is done,
  * else its next call is to be made. */
 bool nvme_file_advance(struct file_request *fr, int64_t ret);
-/* Completes what is in @list; with no lock held. */
-void nvme_file_finish(struct nvme_file *f, struct file_list *list);
+/* Makes all calls of @fr in this thread. */
+void nvme_file_run(struct nvme_file *f, struct file_request *fr);
 
 /* ---- image.c ---- */
 

@@ -250,17 +250,24 @@ static void service(struct nvme *n, struct nvme_sq *sq)
 	}
 }
 
+/* Begins after the queue that was served last, so that each gets its turn when
+ * there is room for few. */
 static void service_waiting(struct nvme *n)
 {
-	unsigned int i, id;
+	unsigned int first = n->next_waiting, i, id;
+	struct nvme_sq *sq;
+	uint32_t head;
 
 	for (i = 0; n->waiting && i < NVME_NR_QUEUES; i++) {
-		id = n->next_waiting;
-		n->next_waiting = (id + 1) % NVME_NR_QUEUES;
-		if (n->waiting >> id & 1) {
-			n->waiting &= ~(1ull << id);
-			service(n, &n->sq[id]);
-		}
+		id = (first + i) % NVME_NR_QUEUES;
+		if (!(n->waiting >> id & 1))
+			continue;
+		n->waiting &= ~(1ull << id);
+		sq = &n->sq[id];
+		head = sq->head;
+		service(n, sq);
+		if (sq->head != head)
+			n->next_waiting = id + 1;
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "../../devices/models.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -503,7 +504,12 @@ struct anyvfio_thread {
 static void *thread_main(void *data)
 {
 	struct anyvfio_thread *thread = data;
+	sigset_t all;
 
+	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	thread->fn(thread->priv);
 	return NULL;
 }
