@@ -458,6 +458,8 @@ int (*wait_hook)(struct completion *done, unsigned int ms, bool interruptible);
 bool (*capable_hook)(enum port_cap cap);
 bool (*viable_hook)(struct iommu_group *group);
 
+void __real_port_free(const void *ptr);
+void __wrap_port_free(const void *ptr);
 bool __wrap_port_kvm_get(struct kvm *kvm);
 void __wrap_port_kvm_put(struct kvm *kvm);
 int __wrap_port_wait(struct completion *done, unsigned int ms,
@@ -487,6 +489,40 @@ int __wrap_port_wait(struct completion *done, unsigned int ms,
 	if (wait_hook)
 		return wait_hook(done, ms, interruptible);
 	return __real_port_wait(done, ms, interruptible);
+}
+
+int woken(struct completion *done)
+{
+	assert_int_equal(__real_port_wait(done, 0, false), 0);
+	return 0;
+}
+
+static const void *watched[4];
+static unsigned int nr_watched, nr_freed;
+
+void watch_free(const void *ptr)
+{
+	assert_non_null(ptr);
+	assert_true(nr_watched < ARRAY_SIZE(watched));
+	watched[nr_watched++] = ptr;
+}
+
+unsigned int frees_taken(void)
+{
+	unsigned int freed = nr_freed;
+
+	nr_watched = 0;
+	nr_freed = 0;
+	return freed;
+}
+
+void __wrap_port_free(const void *ptr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_watched; i++)
+		nr_freed += ptr == watched[i];
+	__real_port_free(ptr);
 }
 
 bool __wrap_port_capable(enum port_cap cap)
@@ -627,6 +663,20 @@ int setup(void **state)
 	return 0;
 }
 
+static void count_fd(int fd, void *data)
+{
+	++*(int *)data;
+}
+
+/* Open descriptors of ours, and such that were reserved and forgotten. */
+static int fds_left(void)
+{
+	int left = host_fd_next_internal(0) >= 0;
+
+	host_fd_each(0, INT32_MAX, count_fd, &left);
+	return left;
+}
+
 int teardown(void **state)
 {
 	/* Not fatal here: a test that failed leaves things behind, and its
@@ -635,6 +685,7 @@ int teardown(void **state)
 	vfio_unregister_iommu_driver(&alpha_ops);
 	vfio_exit();
 	assert_int_equal(warns_taken(), 0);
+	assert_int_equal(fds_left(), 0);
 	assert_int_equal(alpha.live, 0);
 	assert_int_equal(beta.live, 0);
 	assert_int_equal(alpha.module.holds, 0);

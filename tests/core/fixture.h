@@ -147,6 +147,9 @@ extern int (*wait_hook)(struct completion *done, unsigned int ms,
 			bool interruptible);
 int __real_port_wait(struct completion *done, unsigned int ms,
 		     bool interruptible);
+/* For such a hook that did what the wait is for: 0, and fails when the wait would
+ * not have ended. */
+int woken(struct completion *done);
 
 /* The @nth call from now on that can fail, of those in core/, does; 0: none.
  * fault_fired() tells whether it came to that, and disarms. */
@@ -156,6 +159,10 @@ bool fault_fired(void);
 extern bool (*capable_hook)(enum port_cap cap);
 /* Instead of port_iommu_group_viable(). */
 extern bool (*viable_hook)(struct iommu_group *group);
+
+/* Tells how many of these, up to four, were given to port_free(). */
+void watch_free(const void *ptr);
+unsigned int frees_taken(void);
 
 /* What port_kvm_get() and port_kvm_put() count. */
 struct kvm {

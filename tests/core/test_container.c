@@ -46,12 +46,19 @@ static void C3_first_backend_that_knows_answers(void **state)
 
 static void C3_unknown_to_all_backends_is_0(void **state)
 {
-	int container = open_container();
+	struct fake *dev = fake_add("d1", 1);
+	int container = open_container(), group;
 
 	alpha.unknown = -EINVAL;
 	assert_int_equal(check_extension(container, 5), 0);
 	assert_trace("a?");
+	/* With this group alpha is the last one asked. */
+	group = open_group(1);
+	assert_int_equal(set_container(group, container), 0);
+	assert_int_equal(check_extension(container, 5), 0);
+	close_fd(group);
 	close_fd(container);
+	fake_remove(dev);
 }
 
 static void C3_groups_decide_which_backends_are_asked(void **state)

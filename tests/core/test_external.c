@@ -332,6 +332,7 @@ static void X4_kvm_is_replayed_to_a_newcomer_alone(void **state)
 {
 	struct notifier_block first = { .notifier_call = listen };
 	struct notifier_block second = { .notifier_call = listen };
+	unsigned long events = VFIO_GROUP_NOTIFY_SET_KVM;
 	struct fake *dev = fake_add("d1", 7);
 	struct user user = user_open(7, "d1");
 	struct vfio_group *group = get_external(user.group);
@@ -343,6 +344,11 @@ static void X4_kvm_is_replayed_to_a_newcomer_alone(void **state)
 	assert_trace("kvm:1");
 	listen_to_kvm(dev, &second);
 	assert_trace("kvm:1");
+	/* Who is there already is not told once more. */
+	assert_int_equal(vfio_register_notifier(dev->dev, VFIO_GROUP_NOTIFY,
+						&events, &second),
+			 -EEXIST);
+	assert_trace("");
 	vfio_group_set_kvm(group, NULL);
 	assert_trace("kvm:0 kvm:0");
 	forget_listener(dev, &first);

@@ -37,6 +37,29 @@ static void L1_descriptors_close_in_any_order(void **state)
 		close_in_order(orders[i]);
 }
 
+static void watch(int fd, const struct port_file_ops *ops)
+{
+	struct port_file *file = port_file_get(fd);
+
+	watch_free(port_file_priv(file, ops));
+	port_file_put(file);
+}
+
+static void L1_nothing_stays_behind(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+	struct user user = user_open(7, "d1");
+
+	watch(user.container, &vfio_container_fops);
+	watch(user.group, &vfio_group_fops);
+	watch(user.device, &vfio_device_fops);
+	/* What fails must not leave anything behind either. */
+	assert_int_equal(set_container(user.group, user.container), -EINVAL);
+	user_close(&user);
+	fake_remove(dev);
+	assert_int_equal(frees_taken(), 3);
+}
+
 /*
  * The life of a user from the first device to the last close.  Returns the
  * first error; whatever it did before that is undone.
@@ -390,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(L1_descriptors_close_in_any_order),
+		TEST(L1_nothing_stays_behind),
 		TEST(L1_every_failure_leaves_nothing),
 		TEST(L2_devices_of_one_group_share_its_object),
 		TEST(L2_two_racing_creators_end_with_one_object),

@@ -39,7 +39,7 @@ static int close_in_third_period(struct completion *done, unsigned int ms,
 	if (++waits < 3)
 		return -ETIME;
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_users_are_asked_in_each_period(void **state)
@@ -82,7 +82,7 @@ static int signal_in_first_period(struct completion *done, unsigned int ms,
 	if (waits < 4)
 		return -ETIME;
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_wait_is_interrupted_once_and_says_who_is_blocked(void **state)
@@ -111,7 +111,7 @@ static int put_in_wait(struct completion *done, unsigned int ms,
 {
 	waits++;
 	vfio_device_put(held);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_any_reference_is_waited_for(void **state)
@@ -171,7 +171,7 @@ static int put_external_in_second_period(struct completion *done,
 	if (++waits < 2)
 		return -ETIME;
 	vfio_group_put_external_user(external);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_external_user_of_the_last_device_is_waited_for(void **state)
@@ -190,6 +190,31 @@ static void B3_external_user_of_the_last_device_is_waited_for(void **state)
 	user_close(&user);
 }
 
+static int put_external_in_wait(struct completion *done, unsigned int ms,
+				bool interruptible)
+{
+	waits++;
+	vfio_group_put_external_user(external);
+	return woken(done);
+}
+
+static void B3_external_user_whose_opener_has_gone_is_waited_for(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+	struct port_file *file;
+
+	user = user_open(7, NULL);
+	file = port_file_get(user.group);
+	external = vfio_group_get_external_user(file);
+	port_file_put(file);
+	user_close(&user);
+	wait_hook = put_external_in_wait;
+	forget_trace();
+	fake_remove(dev);
+	assert_int_equal(waits, 1);
+	assert_trace("a.detach:7 a.release");
+}
+
 static int close_all_in_wait(struct completion *done, unsigned int ms,
 			     bool interruptible)
 {
@@ -197,7 +222,7 @@ static int close_all_in_wait(struct completion *done, unsigned int ms,
 	close_fd(user.group);
 	close_fd(user.container);
 	vfio_group_put_external_user(external);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 /* The external user is then the last one, and detaches the group itself. */
@@ -222,7 +247,7 @@ static int add_in_wait(struct completion *done, unsigned int ms,
 {
 	note("add:%d", vfio_add_group_dev(removed->dev, &fake_ops, removed));
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_add_during_the_wait_is_ebusy(void **state)
@@ -243,7 +268,7 @@ static int add_sibling_in_wait(struct completion *done, unsigned int ms,
 {
 	removed = fake_add("d2", 7);
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_group_that_gets_a_device_meanwhile_lives_on(void **state)
@@ -274,7 +299,7 @@ static int add_to_new_group_in_wait(struct completion *done, unsigned int ms,
 	assert_int_equal(set_container(group, user.container), -EPERM);
 	vfio_group_put_external_user(external);
 	close_fd(group);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_device_that_comes_back_makes_a_new_group(void **state)
@@ -316,7 +341,7 @@ static int remove_again_in_wait(struct completion *done, unsigned int ms,
 	assert_null(vfio_del_group_dev(removed->dev));
 	assert_int_equal(warns_taken(), 1);
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B3_removing_twice_at_once_is_a_bug(void **state)
@@ -342,7 +367,7 @@ static int check_viable_in_wait(struct completion *done, unsigned int ms,
 	assert_true(sibling >= 0);
 	close_fd(sibling);
 	vfio_device_put(held);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void B4_device_counts_as_viable_until_it_is_unbound(void **state)
@@ -374,7 +399,7 @@ static int reach_anew_in_wait(struct completion *done, unsigned int ms,
 	/* What is open goes on working. */
 	assert_int_equal(host_fd_ioctl(user.device, CMD_FAKE, 1), 2);
 	close_fd(user.device);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void L5_device_being_removed_cannot_be_reached_anew(void **state)
@@ -401,7 +426,7 @@ static int open_dead_group_in_wait(struct completion *done, unsigned int ms,
 	assert_int_equal(open_group(7), -ENOENT);
 	assert_int_equal(get_status(user.group), -ENODEV);
 	vfio_group_put_external_user(external);
-	return __real_port_wait(done, 0, false);
+	return woken(done);
 }
 
 static void L5_group_being_removed_cannot_be_reached_anew(void **state)
@@ -430,6 +455,7 @@ int main(void)
 		WAIT_TEST(B3_idle_user_of_the_last_device_does_not_block),
 		WAIT_TEST(B3_sibling_keeps_the_group_in_its_container),
 		WAIT_TEST(B3_external_user_of_the_last_device_is_waited_for),
+		WAIT_TEST(B3_external_user_whose_opener_has_gone_is_waited_for),
 		WAIT_TEST(B3_group_closed_while_it_is_waited_for),
 		WAIT_TEST(B3_add_during_the_wait_is_ebusy),
 		WAIT_TEST(B3_group_that_gets_a_device_meanwhile_lives_on),

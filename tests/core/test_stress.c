@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#define ROUNDS 10000
+#define ROUNDS 6000
 /* So that a device is there more often than not. */
 #define LOOKUPS 50
 
@@ -229,10 +229,50 @@ static void L6_all_at_once(void **state)
 	host_log_set(2, PORT_INFO);
 }
 
+/* ---- calls on a container that loses its backend again and again ---- */
+
+static int contested;
+
+static void *be_caller(void *data)
+{
+	long ret;
+
+	while (more_to_come()) {
+		ret = host_fd_ioctl(contested, CMD_FAKE, 1);
+		assert_true(ret == -EINVAL || ret == 'a' + 1);
+		ret = check_extension(contested, EXT_FAKE);
+		assert_true(ret == 0 || ret == 'a');
+	}
+	return NULL;
+}
+
+static void L6_calls_meet_the_end_of_their_backend(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+	int group = open_group(7), i;
+	pthread_t caller;
+
+	trace_off = true;
+	contested = open_container();
+	users_left = 1;
+	assert_int_equal(pthread_create(&caller, NULL, be_caller, NULL), 0);
+	for (i = 0; i < ROUNDS; i++) {
+		assert_int_equal(set_container(group, contested), 0);
+		assert_int_equal(set_iommu(contested, EXT_FAKE), 0);
+		assert_int_equal(unset_container(group), 0);
+	}
+	__atomic_store_n(&users_left, 0, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(caller, NULL), 0);
+	close_fd(group);
+	close_fd(contested);
+	fake_remove(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(L6_all_at_once),
+		TEST(L6_calls_meet_the_end_of_their_backend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
