@@ -26,20 +26,15 @@ static void drop_chain(struct vfio_info_cap *caps)
 /* Makes room for @size bytes more, zeroed; 0 or -ENOMEM. */
 static int grow(struct vfio_info_cap *caps, size_t size)
 {
-	size_t total;
-	void *buf;
+	void *buf = port_zalloc(caps->size + size);
 
-	/* Offsets in the chain have 32 bits. */
-	if (check_add_overflow(caps->size, size, &total) || total > (u32)~0)
-		return -ENOMEM;
-	buf = port_zalloc(total);
 	if (!buf)
 		return -ENOMEM;
 	if (caps->buf)
 		memcpy(buf, caps->buf, caps->size);
 	port_free(caps->buf);
 	caps->buf = buf;
-	caps->size = total;
+	caps->size += size;
 	return 0;
 }
 
@@ -49,18 +44,19 @@ static void link_last(struct vfio_info_cap *caps, size_t offset)
 
 	while (header->next)
 		header = header_at(caps, header->next);
-	if (offset)
-		header->next = offset;
+	header->next = offset;
 }
 
 /* The new capability's header, or ERR_PTR(): then the chain is gone. */
 struct vfio_info_cap_header *vfio_info_cap_add(struct vfio_info_cap *caps,
 					       size_t size, u16 id, u16 version)
 {
+	/* Offsets in the chain have 32 bits. */
+	const size_t most = (u32)~0 - CAP_ALIGN;
 	struct vfio_info_cap_header *header;
 	size_t offset = caps->size;
 
-	if (WARN_ON(size < sizeof(*header)) || size > (u32)~0 ||
+	if (WARN_ON(size < sizeof(*header)) || size > most - offset ||
 	    grow(caps, ALIGN(size, CAP_ALIGN))) {
 		drop_chain(caps);
 		return ERR_PTR(-ENOMEM);
