@@ -164,8 +164,8 @@ static void write_power_state(struct vfio_pci_device *vdev, u32 off, u32 size,
 			      u32 val)
 {
 	u32 ctrl = vdev->config.pm + CFG_PM_CTRL;
-	u32 word = new_word(vdev, ctrl, off, size, val);
-	u32 state = word & CFG_PM_STATE;
+	u32 state = new_word(vdev, ctrl, off, size, val) & CFG_PM_STATE;
+	bool keeps = vfio_pci_config_get(vdev, ctrl, 2) & CFG_PM_NO_SOFT_RESET;
 	bool sleep = state == 3;
 
 	if (!has_power_state(vdev, state))
@@ -182,7 +182,7 @@ static void write_power_state(struct vfio_pci_device *vdev, u32 off, u32 size,
 	} else {
 		vfio_pci_config_save(vdev);
 		put(vdev, off, size, val);
-		if (!(word & CFG_PM_NO_SOFT_RESET))
+		if (!keeps)
 			vfio_pci_config_restore(vdev);
 		vfio_pci_memory_set(vdev, vdev->decode, false);
 	}

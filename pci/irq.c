@@ -82,7 +82,7 @@ static struct port_eventfd **get_triggers(const s32 *fds, u32 nr)
 	long err;
 	u32 i;
 
-	triggers = port_zalloc_array(nr, sizeof(*triggers));
+	triggers = port_zalloc_array(max(nr, 1u), sizeof(*triggers));
 	if (!triggers)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < nr; i++) {
@@ -321,7 +321,7 @@ static int msi_set_triggers(struct vfio_pci_device *vdev,
 
 	if (vdev->irq_type == VFIO_PCI_NO_IRQ && !(hdr->start + hdr->count))
 		return -ERANGE;
-	triggers = get_triggers(fds, max(hdr->count, 1u));
+	triggers = get_triggers(fds, hdr->count);
 	if (IS_ERR(triggers))
 		return PTR_ERR(triggers);
 	if (vdev->irq_type == VFIO_PCI_NO_IRQ)
@@ -393,8 +393,12 @@ static void event_set(struct vfio_pci_device *vdev,
 static int event_set_fd(struct vfio_pci_device *vdev,
 			struct port_eventfd **trigger, s32 fd)
 {
-	struct port_eventfd *next = get_trigger(fd);
+	struct port_eventfd *next;
 
+	/* -1 takes it away; below means nothing, and always did. */
+	if (fd < -1)
+		return 0;
+	next = get_trigger(fd);
 	if (IS_ERR(next))
 		return PTR_ERR(next);
 	event_set(vdev, trigger, next);

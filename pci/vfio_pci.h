@@ -108,9 +108,10 @@ struct vfio_pci_dependent {
  * @intx_unmask: let it speak; signals at once when the line is still asserted
  *
  * INTx signals once and masks itself (automask) until @intx_unmask.
- * Calls are serialised by the bus driver, except the BAR accesses: those never
- * overlap @bar_enable, @reset and @hot_reset, but may overlap all else, as
- * config accesses may overlap the interrupt calls.
+ * What overlaps what: @enable, @disable, @reset and @hot_reset nothing.  The
+ * interrupt calls not each other; config accesses not each other; @bar_mmap and
+ * @bar_enable neither each other nor an access of a BAR.  All else may overlap:
+ * accesses of BARs each other, too.
  * @hot_reset_each changes nothing and may overlap all.  It and @hot_reset may
  * both be NULL: no such reset.
  */

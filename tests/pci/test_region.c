@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* BARs and the ROM, by read, write, mmap and ioeventfd. */
+#include "harness.h"
+
+#include <sys/uio.h>
+
+static struct fake *fake;
+static struct user user;
+
+static int setup(void **state)
+{
+	fake = fake_create("0000:01:00.0", 7);
+	return 0;
+}
+
+static void start(void)
+{
+	char log[sizeof(fake->log)];
+
+	fake_bind(fake);
+	user_open(&user, fake);
+	fake_take_log(fake, log);
+}
+
+static int teardown(void **state)
+{
+	user_close(&user);
+	fake_destroy(fake);
+	return 0;
+}
+
+static ssize_t rd(off_t at, void *buf, size_t len)
+{
+	return host_fd_pread(user.device, buf, len, at);
+}
+
+static ssize_t wr(off_t at, const void *buf, size_t len)
+{
+	return host_fd_pwrite(user.device, buf, len, at);
+}
+
+/* ---- read and write ---- */
+
+static void access_is_one_of_its_size_when_aligned(void **state)
+{
+	u64 val = 0x8877665544332211;
+
+	start();
+	fake->log_bars = true;
+	assert_int_equal(wr(REGION(0) + 0x10, &val, 8), 8);
+	assert_int_equal(wr(REGION(0) + 0x1c, &val, 4), 4);
+	assert_int_equal(wr(REGION(3) + 0x02, &val, 2), 2);
+	assert_int_equal(wr(REGION(4) + 0x03, &val, 1), 1);
+	assert_calls(fake, "write 0:10/8=8877665544332211\n"
+			   "write 0:1c/4=44332211\n"
+			   "write 3:2/2=2211\n"
+			   "write 4:3/1=11\n");
+	val = 0;
+	assert_int_equal(rd(REGION(0) + 0x10, &val, 8), 8);
+	assert_int_equal(val, 0x8877665544332211);
+	assert_calls(fake, "read 0:10/8=8877665544332211\n");
+}
+
+static void access_is_cut_where_it_is_not_aligned(void **state)
+{
+	u8 bytes[16], back[16];
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		bytes[i] = i + 1;
+	start();
+	fake->log_bars = true;
+	assert_int_equal(wr(REGION(0) + 0x0d, bytes, 16), 16);
+	assert_calls(fake, "write 0:d/1=1\n"
+			   "write 0:e/2=302\n"
+			   "write 0:10/8=b0a090807060504\n"
+			   "write 0:18/4=f0e0d0c\n"
+			   "write 0:1c/1=10\n");
+	fake->log_bars = false;
+	assert_int_equal(rd(REGION(0) + 0x0d, back, 16), 16);
+	assert_memory_equal(back, bytes, 16);
+	assert_int_equal(wr(REGION(0) + 0x20, bytes, 6), 6);
+	assert_int_equal(rd(REGION(0) + 0x20, back, 6), 6);
+	assert_memory_equal(back, bytes, 6);
+}
+
+static void io_ports_are_at_most_4_bytes_wide(void **state)
+{
+	u64 val = 0x8877665544332211;
+
+	start();
+	fake->log_bars = true;
+	assert_int_equal(wr(REGION(2), &val, 8), 8);
+	assert_calls(fake, "write 2:0/4=44332211\nwrite 2:4/4=88776655\n");
+}
+
+static void access_is_cut_short_at_the_end_of_a_region(void **state)
+{
+	u8 bytes[16] = { 0 };
+
+	start();
+	assert_int_equal(rd(REGION(0) + BAR0_SIZE - 6, bytes, 16), 6);
+	assert_int_equal(wr(REGION(3) + BAR3_SIZE - 1, bytes, 16), 1);
+	assert_int_equal(rd(REGION(0) + BAR0_SIZE, bytes, 1), -EINVAL);
+	assert_int_equal(wr(REGION(0) + BAR0_SIZE + 5, bytes, 1), -EINVAL);
+	assert_int_equal(rd(REGION(1) - 1, bytes, 1), -EINVAL);
+}
+
+static void region_that_is_not_there_is_einval(void **state)
+{
+	u32 val = 0;
+
+	start();
+	assert_int_equal(rd(REGION(1), &val, 4), -EINVAL);
+	assert_int_equal(wr(REGION(5), &val, 4), -EINVAL);
+	assert_int_equal(rd(REGION(8), &val, 4), -EINVAL);
+	assert_int_equal(rd(REGION(9), &val, 4), -EINVAL);
+	assert_int_equal(wr(REGION(1000), &val, 4), -EINVAL);
+	assert_int_equal(rd(REGION(1), &val, 0), 0);
+}
+
+static void rom_can_be_read_but_not_written(void **state)
+{
+	u32 val = 0;
+
+	fake_put(fake->memory + (6 << 20), 0, 4, 0x1234aa55);
+	start();
+	assert_int_equal(rd(REGION(6), &val, 4), 4);
+	assert_int_equal(val, 0x1234aa55);
+	assert_int_equal(rd(REGION(6) + ROM_SIZE, &val, 4), -EINVAL);
+	assert_int_equal(wr(REGION(6), &val, 4), -EINVAL);
+}
+
+static void msix_table_accesses_reach_the_function(void **state)
+{
+	u32 val = 1;
+
+	start();
+	fake->log_bars = true;
+	assert_int_equal(wr(REGION(4) + TABLE_OFF + 12, &val, 4), 4);
+	assert_calls(fake, "write 4:200c/4=1\n");
+}
+
+static void D4_access_with_memory_decode_off_is_eio(void **state)
+{
+	u32 val = 0;
+
+	start();
+	config_write(&user, 0x04, 2, 0x0001);
+	assert_int_equal(rd(REGION(0), &val, 4), -EIO);
+	assert_int_equal(wr(REGION(3), &val, 4), -EIO);
+	assert_int_equal(rd(REGION(6), &val, 4), -EIO);
+	assert_int_equal(rd(REGION(2), &val, 4), 4);
+	config_write(&user, 0x04, 2, 0x0002);
+	assert_int_equal(rd(REGION(0), &val, 4), 4);
+}
+
+static void bad_pointer_is_efault(void **state)
+{
+	start();
+	assert_int_equal(rd(REGION(0), NULL, 4), -EFAULT);
+	assert_int_equal(wr(REGION(0), NULL, 4), -EFAULT);
+}
+
+/* ---- mmap ---- */
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static long try_mmap(size_t len, int flags, off_t at)
+{
+	void *addr = host_fd_mmap(NULL, len, RW, flags, user.device, at);
+
+	if (IS_ERR(addr))
+		return PTR_ERR(addr);
+	assert_int_equal(host_vma_unmap(addr, len), 0);
+	return 0;
+}
+
+static void mmap_of_a_bar_is_its_memory(void **state)
+{
+	u8 *bar;
+
+	start();
+	bar = host_fd_mmap(NULL, 0x2000, RW, MAP_SHARED, user.device,
+			   REGION(0) + 0x1000);
+	assert_false(IS_ERR(bar));
+	assert_calls(fake, "bar_mmap 0:1000\n");
+	bar[0x123] = 0x5a;
+	assert_int_equal(fake->memory[0x1123], 0x5a);
+	assert_int_equal(host_vma_unmap(bar, 0x2000), 0);
+}
+
+static void mmap_outside_what_is_offered_is_einval(void **state)
+{
+	start();
+	assert_int_equal(try_mmap(BAR0_SIZE, MAP_SHARED, REGION(0)), 0);
+	assert_int_equal(try_mmap(BAR0_SIZE + 0x1000, MAP_SHARED, REGION(0)),
+			 -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(0) + BAR0_SIZE),
+			 -EINVAL);
+	assert_int_equal(
+		try_mmap(0x2000, MAP_SHARED, REGION(0) + BAR0_SIZE - 0x1000),
+		-EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(1)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(2)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(3)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(6)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(7)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(9)), -EINVAL);
+}
+
+static void mmap_that_is_not_shared_is_einval(void **state)
+{
+	start();
+	assert_int_equal(try_mmap(0x1000, MAP_PRIVATE, REGION(0)), -EINVAL);
+}
+
+static void mmap_of_a_bar_in_parts_stays_inside_one(void **state)
+{
+	fake->area[0][1] = 0x1000;
+	fake->area[1][0] = 0x2000;
+	fake->area[1][1] = 0x2000;
+	fake->nr_areas = 2;
+	start();
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(0)), 0);
+	assert_int_equal(try_mmap(0x2000, MAP_SHARED, REGION(0) + 0x2000), 0);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(0) + 0x3000), 0);
+	assert_int_equal(try_mmap(0x2000, MAP_SHARED, REGION(0)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(0) + 0x1000),
+			 -EINVAL);
+	assert_int_equal(try_mmap(0x4000, MAP_SHARED, REGION(0)), -EINVAL);
+}
+
+/* Asks the system, since touching it would be a fault. */
+static bool can_read(void *addr)
+{
+	u32 val;
+	struct iovec to = { &val, sizeof(val) }, from = { addr, sizeof(val) };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(val);
+}
+
+static void D4_mapping_is_revoked_with_memory_decode(void **state)
+{
+	u8 *bar;
+
+	start();
+	bar = host_fd_mmap(NULL, 0x1000, RW, MAP_SHARED, user.device,
+			   REGION(0));
+	assert_false(IS_ERR(bar));
+	assert_true(can_read(bar));
+	config_write(&user, 0x04, 2, 0x0000);
+	assert_false(can_read(bar));
+	config_write(&user, 0x04, 2, 0x0002);
+	assert_true(can_read(bar));
+	config_write(&user, PM + 4, 2, 3);
+	assert_false(can_read(bar));
+	config_write(&user, PM + 4, 2, 0);
+	assert_true(can_read(bar));
+	assert_int_equal(host_vma_unmap(bar, 0x1000), 0);
+}
+
+/* ---- ioeventfd ---- */
+
+static long ioeventfd(u32 flags, off_t at, u64 data, int fd)
+{
+	struct vfio_device_ioeventfd req = {
+		.argsz = sizeof(req),
+		.flags = flags,
+		.offset = at,
+		.data = data,
+		.fd = fd,
+	};
+
+	return do_ioctl(&user, VFIO_DEVICE_IOEVENTFD, &req);
+}
+
+/* Signals @fd and waits until its value is in the register. */
+static void ring(int fd, u64 reg, u32 val)
+{
+	u64 one = 1;
+
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+	while (__atomic_load_n((u32 *)(fake->memory + reg), __ATOMIC_ACQUIRE) !=
+	       val)
+		sched_yield();
+}
+
+static void ioeventfd_writes_its_value(void **state)
+{
+	int fd = new_eventfd(), other = new_eventfd();
+
+	start();
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x100, 0x1234, fd), 0);
+	assert_int_equal(ioeventfd(2, REGION(0) + 0x200, 0x5678, other), 0);
+	ring(fd, 0x100, 0x1234);
+	ring(other, 0x200, 0x5678);
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x100, 0x1234, other),
+			 -EEXIST);
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x100, 0x1234, -1), 0);
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x100, 0x1234, -1), -ENODEV);
+	/* Signalled after it was taken away, and before one that is there. */
+	fake->memory[0x100] = 0;
+	eventfd_take(fd);
+	eventfd_write(fd, 1);
+	fake_put(fake->memory, 0x200, 4, 0);
+	ring(other, 0x200, 0x5678);
+	assert_int_equal(fake->memory[0x100], 0);
+	close(fd);
+	close(other);
+}
+
+static void ioeventfd_that_makes_no_sense_is_einval(void **state)
+{
+	const off_t bar = REGION(0);
+	int fd = new_eventfd();
+
+	start();
+	assert_int_equal(ioeventfd(0, bar, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(3, bar, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(16, bar, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, bar, 0, -2), -EINVAL);
+	assert_int_equal(ioeventfd(4, bar + 2, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, bar + BAR0_SIZE, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(8, bar + BAR0_SIZE - 4, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, REGION(1), 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(8, REGION(2), 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, REGION(4) + TABLE_OFF, 0, fd), -EINVAL);
+	assert_int_equal(
+		ioeventfd(4, REGION(4) + TABLE_OFF + NR_MSIX * 16 - 4, 0, fd),
+		-EINVAL);
+	assert_int_equal(ioeventfd(4, REGION(6), 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, CONFIG, 0, fd), -EINVAL);
+	assert_int_equal(ioeventfd(4, bar, 0, user.device), -EINVAL);
+	assert_int_equal(ioeventfd(4, bar, 0, 9999), -EBADF);
+	assert_int_equal(do_ioctl(&user, VFIO_DEVICE_IOEVENTFD, NULL), -EFAULT);
+	close(fd);
+}
+
+static void ioeventfds_are_limited_and_end_with_the_device(void **state)
+{
+	int fd = new_eventfd();
+	u32 i;
+
+	start();
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(ioeventfd(4, REGION(0), i, fd), 0);
+	assert_int_equal(ioeventfd(4, REGION(0), i, fd), -ENOSPC);
+	assert_int_equal(ioeventfd(4, REGION(0), 5, -1), 0);
+	assert_int_equal(ioeventfd(4, REGION(0), i, fd), 0);
+	close(fd);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(access_is_one_of_its_size_when_aligned),
+		test(access_is_cut_where_it_is_not_aligned),
+		test(io_ports_are_at_most_4_bytes_wide),
+		test(access_is_cut_short_at_the_end_of_a_region),
+		test(region_that_is_not_there_is_einval),
+		test(rom_can_be_read_but_not_written),
+		test(msix_table_accesses_reach_the_function),
+		test(D4_access_with_memory_decode_off_is_eio),
+		test(bad_pointer_is_efault),
+		test(mmap_of_a_bar_is_its_memory),
+		test(mmap_outside_what_is_offered_is_einval),
+		test(mmap_that_is_not_shared_is_einval),
+		test(mmap_of_a_bar_in_parts_stays_inside_one),
+		test(D4_mapping_is_revoked_with_memory_decode),
+		test(ioeventfd_writes_its_value),
+		test(ioeventfd_that_makes_no_sense_is_einval),
+		test(ioeventfds_are_limited_and_end_with_the_device),
+	};
+
+	return cmocka_run_group_tests(tests, machine_start, machine_stop);
+}
