@@ -66,11 +66,14 @@ int vfio_external_user_iommu_id(struct vfio_group *group)
 	return group->id;
 }
 
+/* For whoever has a user of the container, which may have no backend yet. */
 long vfio_external_check_extension(struct vfio_group *group, unsigned long arg)
 {
 	struct vfio_backend *backend;
 
 	backend = smp_load_acquire(&group->container->backend);
+	if (!backend)
+		return vfio_drivers_check_extension(arg, false, group->noiommu);
 	return backend->ops->ioctl(backend->data, VFIO_CHECK_EXTENSION, arg);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* External users: X, and N2. */
 #include "fixture.h"
+#include "vfio.h"
 
 #include <unistd.h>
 
@@ -132,6 +133,27 @@ static void X2_extension_is_the_backends(void **state)
 	assert_int_equal(vfio_external_check_extension(group, 5), 77);
 	vfio_group_put_external_user(group);
 	user_close(&user);
+	fake_remove(dev);
+}
+
+/* As a kernel's KVM asks, which holds no external user. */
+static void X2_without_backend_those_that_serve_it_are_asked(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+	int fd = open_group(7), container = open_container();
+	struct port_file *file = port_file_get(fd);
+	struct vfio_group *group = port_file_priv(file, &vfio_group_fops);
+
+	host_policy_set(true);
+	assert_int_equal(set_container(fd, container), 0);
+	assert_int_equal(vfio_group_use_container(group), 0);
+	assert_int_equal(vfio_external_check_extension(group, EXT_FAKE), 'a');
+	assert_int_equal(
+		vfio_external_check_extension(group, VFIO_NOIOMMU_IOMMU), 0);
+	vfio_group_unuse_container(group);
+	port_file_put(file);
+	close_fd(container);
+	close_fd(fd);
 	fake_remove(dev);
 }
 
@@ -540,6 +562,7 @@ int main(void)
 		TEST(X1_external_user_holds_group_and_container),
 		TEST(X2_group_is_told_by_its_file),
 		TEST(X2_extension_is_the_backends),
+		TEST(X2_without_backend_those_that_serve_it_are_asked),
 		TEST(X3_pages_are_the_backends),
 		TEST(X3_bad_arguments_in_their_order),
 		TEST(X3_backend_that_cannot_is_enotty),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* noiommu mode: N1, B1, I4. */
 #include "fixture.h"
+#include "vfio.h"
 
 static bool no_right(enum port_cap cap)
 {
@@ -146,7 +147,6 @@ static void I4_backend_knows_no_other_call(void **state)
 
 static void I4_backend_refuses_what_it_is_not_for(void **state)
 {
-	extern const struct vfio_iommu_driver_ops vfio_noiommu_ops;
 	struct device *dev = host_device_create("d1", 7);
 	struct iommu_group *group = port_iommu_group_get(dev);
 
