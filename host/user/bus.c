@@ -312,12 +312,13 @@ void port_iommu_group_release(struct iommu_group *group)
 	pthread_mutex_unlock(&bus_lock);
 }
 
+/* One that is owned has no native driver: neither gets past the other. */
 bool port_iommu_group_viable(struct iommu_group *group)
 {
 	bool viable;
 
 	pthread_mutex_lock(&bus_lock);
-	viable = group->owner || !native_device(group);
+	viable = !native_device(group);
 	pthread_mutex_unlock(&bus_lock);
 	return viable;
 }

@@ -16,7 +16,7 @@
 
 #include <sys/resource.h>
 
-#define CHUNK_SHIFT 19
+#define CHUNK_SHIFT 13
 #define CHUNK_SLOTS (1u << CHUNK_SHIFT)
 #define CHUNKS (1u << (31 - CHUNK_SHIFT))
 

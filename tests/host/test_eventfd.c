@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 
 static u64 count_of(int fd)
 {
@@ -214,50 +216,94 @@ static void cancelled_watch_is_not_called_and_leaves_the_count(void **state)
 	seen_end(&other);
 }
 
+/* A cancel in a thread of its own. */
+struct cancel {
+	pthread_t thread;
+	struct seen *seen;
+	pid_t tid; /* atomic */
+	bool returned; /* atomic */
+};
+
 static void *cancel_in_thread(void *data)
 {
-	struct seen *seen = data;
+	struct cancel *cancel = data;
 
-	port_watch_cancel(seen->watch);
-	/* Not before the call is over. */
-	return (void *)(long)__atomic_load_n(&seen->inside, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cancel->tid, gettid(), __ATOMIC_SEQ_CST);
+	port_watch_cancel(cancel->seen->watch);
+	__atomic_store_n(&cancel->returned, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static char thread_state(pid_t tid)
+{
+	char path[64], line[256] = "", *name_end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY);
+	assert_true(read(fd, line, sizeof(line) - 1) > 0);
+	close(fd);
+	name_end = strrchr(line, ')');
+	return name_end[2];
+}
+
+/* Returns once the cancel waits, or has returned without. */
+static void cancel_start(struct cancel *cancel, struct seen *seen)
+{
+	pid_t tid = 0;
+
+	memset(cancel, 0, sizeof(*cancel));
+	cancel->seen = seen;
+	pthread_create(&cancel->thread, NULL, cancel_in_thread, cancel);
+	while (!tid)
+		tid = __atomic_load_n(&cancel->tid, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&cancel->returned, __ATOMIC_SEQ_CST) &&
+	       thread_state(tid) != 'S')
+		sched_yield();
 }
 
 static void cancelling_waits_for_a_call_in_progress(void **state)
 {
-	struct seen seen;
-	pthread_t thread;
-	void *inside;
-
-	seen_start(&seen, true);
-	add(seen.fd, 1);
-	sem_wait(&seen.called);
-	pthread_create(&thread, NULL, cancel_in_thread, &seen);
-	/* Signalled meanwhile: not called again. */
-	add(seen.fd, 1);
-	sem_post(&seen.go_on);
-	sem_post(&seen.go_on);
-	pthread_join(thread, &inside);
-	assert_null(inside);
-	assert_int_equal(seen.at_once, 1);
-	seen_end(&seen);
-}
-
-/* The one that is not being called goes at once, and must not take the thread
- * away from under the one that waits. */
-static void cancelling_another_during_a_call_is_safe(void **state)
-{
 	struct seen seen, other;
-	pthread_t thread;
+	struct cancel cancel;
 
 	seen_start(&seen, true);
 	seen_start(&other, false);
 	add(seen.fd, 1);
 	sem_wait(&seen.called);
-	pthread_create(&thread, NULL, cancel_in_thread, &seen);
-	port_watch_cancel(other.watch);
+	cancel_start(&cancel, &seen);
+	assert_false(cancel.returned);
+	/* Signalled meanwhile: not called again. */
+	add(seen.fd, 1);
 	sem_post(&seen.go_on);
-	pthread_join(thread, NULL);
+	sem_post(&seen.go_on);
+	pthread_join(cancel.thread, NULL);
+	assert_int_equal(seen.calls, 1);
+	assert_int_equal(seen.inside, 0);
+	/* The thread still serves the other. */
+	add(other.fd, 1);
+	sem_wait(&other.called);
+	port_watch_cancel(other.watch);
+	seen_end(&seen);
+	seen_end(&other);
+}
+
+/* The one that is not being called goes at once, and must not take the thread
+ * away from under the one that waits. */
+static void cancelling_another_during_a_call_does_not_wait(void **state)
+{
+	struct seen seen, other;
+	struct cancel cancel;
+
+	seen_start(&seen, true);
+	seen_start(&other, false);
+	add(seen.fd, 1);
+	sem_wait(&seen.called);
+	cancel_start(&cancel, &seen);
+	port_watch_cancel(other.watch);
+	assert_false(cancel.returned);
+	sem_post(&seen.go_on);
+	pthread_join(cancel.thread, NULL);
 	assert_int_equal(host_fd_next_internal(0), -1);
 	seen_end(&seen);
 	seen_end(&other);
@@ -316,6 +362,35 @@ static void two_watches_of_one_descriptor_do_not_block(void **state)
 	seen_end(&third);
 }
 
+/* The program reads its own eventfd, and may be the faster one. */
+static void count_that_the_program_took_does_not_block_the_thread(void **state)
+{
+	struct seen seen, other;
+	struct iovec iov;
+	int i, delay;
+	u64 count;
+
+	iov.iov_base = &count;
+	iov.iov_len = sizeof(count);
+	seen_start(&seen, false);
+	seen_start(&other, false);
+	for (i = 0; i < 3000; i++) {
+		add(other.fd, 1);
+		add(seen.fd, 1);
+		/* Sooner or later, when the thread was told of it and has not
+		 * taken it. */
+		while (__atomic_load_n(&other.calls, __ATOMIC_SEQ_CST) <= i)
+			;
+		for (delay = i % 300; delay; delay--)
+			__builtin_ia32_pause();
+		preadv2(seen.fd, &iov, 1, -1, RWF_NOWAIT);
+	}
+	port_watch_cancel(seen.watch);
+	port_watch_cancel(other.watch);
+	seen_end(&seen);
+	seen_end(&other);
+}
+
 static void read_mask(void *data)
 {
 	struct seen *seen = data;
@@ -335,7 +410,9 @@ static void thread_blocks_all_signals_but_faults(void **state)
 	sigset_t before, after;
 	int sig;
 
-	pthread_sigmask(SIG_BLOCK, NULL, &before);
+	sigemptyset(&before);
+	sigaddset(&before, SIGUSR1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	sem_init(&seen.called, 0, 0);
 	seen.eventfd = port_eventfd_get(seen.fd);
 	seen.watch = port_eventfd_watch(seen.eventfd, read_mask, &seen);
@@ -367,9 +444,12 @@ int main(void)
 		cmocka_unit_test(
 			cancelled_watch_is_not_called_and_leaves_the_count),
 		cmocka_unit_test(cancelling_waits_for_a_call_in_progress),
-		cmocka_unit_test(cancelling_another_during_a_call_is_safe),
+		cmocka_unit_test(
+			cancelling_another_during_a_call_does_not_wait),
 		cmocka_unit_test(one_thread_serves_all_and_ends_with_the_last),
 		cmocka_unit_test(two_watches_of_one_descriptor_do_not_block),
+		cmocka_unit_test(
+			count_that_the_program_took_does_not_block_the_thread),
 		cmocka_unit_test(thread_blocks_all_signals_but_faults),
 	};
 

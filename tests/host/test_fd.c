@@ -10,7 +10,41 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+/* As high as this machine lets us: the kernel's own limit when we are root. */
+static int raise_limit(struct rlimit *old)
+{
+	struct rlimit lim = { 1 << 20, 1 << 20 };
+
+	getrlimit(RLIMIT_NOFILE, old);
+	if (setrlimit(RLIMIT_NOFILE, &lim)) {
+		lim = *old;
+		lim.rlim_cur = lim.rlim_max;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
+	}
+	return lim.rlim_cur;
+}
+
 /* ---- numbers and descriptions ---- */
+
+/* The first test: nothing below it is in the table.  With no number free above
+ * or below, the descriptor stays where it is. */
+static void internal_descriptor_is_found_however_high(void **state)
+{
+	int low = eventfd(0, 0), top;
+	struct rlimit old, lim;
+
+	top = raise_limit(&old) - 1;
+	assert_int_equal(dup2(low, top), top);
+	close(low);
+	getrlimit(RLIMIT_NOFILE, &lim);
+	lim.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &lim);
+	assert_int_equal(host_fd_internal(top), top);
+	assert_int_equal(host_fd_next_internal(0), top);
+	host_fd_internal_close(top);
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_int_equal(host_fd_next_internal(0), -1);
+}
 
 static void number_is_ours_from_publish_to_close(void **state)
 {
@@ -328,6 +362,18 @@ static void G6_position_is_the_descriptions(void **state)
 	host_fd_close(other);
 }
 
+static void G6_position_of_a_new_description_is_0(void **state)
+{
+	struct toy toy = { .data = "0123" };
+	int fd = toy_open(&toy);
+
+	host_fd_lseek(fd, 3, SEEK_SET);
+	host_fd_close(fd);
+	fd = toy_open(&toy);
+	assert_int_equal(host_fd_lseek(fd, 0, SEEK_CUR), 0);
+	host_fd_close(fd);
+}
+
 static void bad_positions_are_einval(void **state)
 {
 	struct toy toy = { .data = "0123" };
@@ -475,20 +521,6 @@ static void each_stays_in_its_range(void **state)
 
 /* ---- limits ---- */
 
-/* As high as this machine lets us: the kernel's own limit when we are root. */
-static int raise_limit(struct rlimit *old)
-{
-	struct rlimit lim = { 1 << 20, 1 << 20 };
-
-	getrlimit(RLIMIT_NOFILE, old);
-	if (setrlimit(RLIMIT_NOFILE, &lim)) {
-		lim = *old;
-		lim.rlim_cur = lim.rlim_max;
-		assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
-	}
-	return lim.rlim_cur;
-}
-
 static void highest_number_works_like_any(void **state)
 {
 	struct toy toy = { .answer = 9 };
@@ -544,6 +576,7 @@ static void internal_descriptor_stays_low_if_it_must(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(internal_descriptor_is_found_however_high),
 		cmocka_unit_test(number_is_ours_from_publish_to_close),
 		cmocka_unit_test(cancelled_number_is_free_again),
 		cmocka_unit_test(reserved_number_is_hidden),
@@ -565,6 +598,7 @@ int main(void)
 		cmocka_unit_test(ioctl_arrives_as_it_was_given),
 		cmocka_unit_test(close_on_exec_by_ioctl_is_the_kernels),
 		cmocka_unit_test(G6_position_is_the_descriptions),
+		cmocka_unit_test(G6_position_of_a_new_description_is_0),
 		cmocka_unit_test(bad_positions_are_einval),
 		cmocka_unit_test(length_is_cut_as_the_kernel_does),
 		cmocka_unit_test(G4_number_that_is_not_open_is_ebadf),

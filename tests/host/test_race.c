@@ -3,10 +3,13 @@
 #include "toy.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <ucontext.h>
 
 #define CALLERS 3
-#define ROUNDS 20000
+#define ROUNDS 10000
 #define ALIVE 0x600dL
+#define OTHER 0xbadL
 #define DEAD 0xdeadL
 
 /* Freed by its release: a call that came too late shows. */
@@ -40,15 +43,25 @@ static const struct port_file_ops mortal_fops = {
 	.ioctl = mortal_ioctl,
 };
 
-static int mortal_open(void)
+static int mortal_open_with(long state, const struct port_file_ops *ops)
 {
 	struct mortal *mortal = calloc(1, sizeof(*mortal));
 	int fd = port_fd_reserve();
 
-	mortal->state = ALIVE;
+	mortal->state = state;
 	__atomic_fetch_add(&nr_alive, 1, __ATOMIC_RELAXED);
-	port_fd_publish(fd, port_file_create("[mortal]", &mortal_fops, mortal));
+	port_fd_publish(fd, port_file_create("[mortal]", ops, mortal));
 	return fd;
+}
+
+static int mortal_open_as(long state)
+{
+	return mortal_open_with(state, &mortal_fops);
+}
+
+static int mortal_open(void)
+{
+	return mortal_open_as(ALIVE);
 }
 
 static int shared_fd;
@@ -108,6 +121,113 @@ static void L1_call_that_races_a_close_finds_it_alive_or_not(void **state)
 	host_fd_close(shared_fd);
 	assert_int_equal(nr_alive, 0);
 }
+
+/* The memory of the description is at once another's, on another number: what
+ * was called on the one must not reach the other. */
+static void L1_call_that_races_a_close_reaches_no_other(void **state)
+{
+	pthread_t thread[CALLERS];
+	int i, plug, other;
+
+	shared_fd = mortal_open();
+	start_all(thread, CALLERS, call_until_stopped, NULL);
+	for (i = 0; i < ROUNDS; i++) {
+		host_fd_close(shared_fd);
+		plug = dup(STDERR_FILENO);
+		other = mortal_open_as(OTHER);
+		host_fd_close(other);
+		close(plug);
+		assert_int_equal(mortal_open(), shared_fd);
+	}
+	assert_int_equal(join_all(thread, CALLERS), 0);
+	host_fd_close(shared_fd);
+	assert_int_equal(nr_alive, 0);
+}
+
+/*
+ * The same at each instruction of a call: the processor's single step lets a
+ * close, and the making of another description of the same memory, come in
+ * before the first, the second, and so on, until the call is seen by its object.
+ * No lock is held before that.  The race detector cannot be stepped through.
+ */
+#ifndef __SANITIZE_THREAD__
+#define TRAP_FLAG 0x100ul
+
+static struct {
+	int left; /* instructions before it happens */
+	bool happened;
+	bool arrived; /* the call has reached its object */
+	int other;
+} step;
+
+static void on_step(int sig, siginfo_t *info, void *ctx)
+{
+	greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+
+	if (!step.arrived && --step.left)
+		return;
+	regs[REG_EFL] &= ~TRAP_FLAG;
+	if (step.arrived)
+		return;
+	step.happened = true;
+	host_fd_close(shared_fd);
+	/* Not on the number that is free now. */
+	dup2(STDERR_FILENO, shared_fd);
+	step.other = mortal_open_as(OTHER);
+}
+
+static long note_ioctl(void *priv, unsigned int cmd, unsigned long arg)
+{
+	step.arrived = true;
+	return mortal_ioctl(priv, cmd, arg);
+}
+
+static const struct port_file_ops note_fops = {
+	.name = "note",
+	.release = mortal_release,
+	.ioctl = note_ioctl,
+};
+
+static long call_stepping(int fd)
+{
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
+			 :
+			 : "i"(TRAP_FLAG)
+			 : "memory", "cc");
+	return host_fd_ioctl(fd, 0, 0);
+}
+
+static void L1_close_at_any_instruction_of_a_call_is_safe(void **state)
+{
+	struct sigaction act = { .sa_sigaction = on_step,
+				 .sa_flags = SA_SIGINFO },
+			 old;
+	int nr = 0, calls = 0;
+	long ret;
+
+	sigaction(SIGTRAP, &act, &old);
+	do {
+		step.left = ++nr;
+		step.happened = step.arrived = false;
+		shared_fd = mortal_open_with(ALIVE, &note_fops);
+		ret = call_stepping(shared_fd);
+		if (!step.happened) {
+			host_fd_close(shared_fd);
+			break;
+		}
+		calls += ret == ALIVE;
+		assert_true(ret == ALIVE || ret == -EBADF);
+		close(shared_fd);
+		host_fd_close(step.other);
+		assert_int_equal(nr_alive, 0);
+	} while (nr < 10000);
+	sigaction(SIGTRAP, &old, NULL);
+	/* It came both early enough and late enough to matter. */
+	assert_true(nr > 20 && nr < 10000);
+	assert_true(calls > 0 && calls < nr - 1);
+	assert_int_equal(nr_alive, 0);
+}
+#endif
 
 /* ---- dup, call, close of one description by all ---- */
 
@@ -253,6 +373,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			L1_call_that_races_a_close_finds_it_alive_or_not),
+		cmocka_unit_test(L1_call_that_races_a_close_reaches_no_other),
+#ifndef __SANITIZE_THREAD__
+		cmocka_unit_test(L1_close_at_any_instruction_of_a_call_is_safe),
+#endif
 		cmocka_unit_test(L1_description_lives_through_any_dups),
 		cmocka_unit_test(L1_one_of_two_closes_wins),
 		cmocka_unit_test(G6_writes_of_threads_do_not_overlap),
