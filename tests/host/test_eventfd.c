@@ -362,6 +362,12 @@ static void two_watches_of_one_descriptor_do_not_block(void **state)
 	seen_end(&third);
 }
 
+static void wait_for_calls(struct seen *seen, int nr)
+{
+	while (__atomic_load_n(&seen->calls, __ATOMIC_SEQ_CST) < nr)
+		;
+}
+
 /* The program reads its own eventfd, and may be the faster one. */
 static void count_that_the_program_took_does_not_block_the_thread(void **state)
 {
@@ -377,13 +383,14 @@ static void count_that_the_program_took_does_not_block_the_thread(void **state)
 	for (i = 0; i < 3000; i++) {
 		add(other.fd, 1);
 		add(seen.fd, 1);
+		wait_for_calls(&other, 2 * i + 1);
 		/* Sooner or later, when the thread was told of it and has not
 		 * taken it. */
-		while (__atomic_load_n(&other.calls, __ATOMIC_SEQ_CST) <= i)
-			;
 		for (delay = i % 300; delay; delay--)
 			__builtin_ia32_pause();
 		preadv2(seen.fd, &iov, 1, -1, RWF_NOWAIT);
+		add(other.fd, 1);
+		wait_for_calls(&other, 2 * i + 2);
 	}
 	port_watch_cancel(seen.watch);
 	port_watch_cancel(other.watch);

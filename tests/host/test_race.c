@@ -155,6 +155,7 @@ static void L1_call_that_races_a_close_reaches_no_other(void **state)
 
 static struct {
 	int left; /* instructions before it happens */
+	bool reuse; /* the memory is another's at once */
 	bool happened;
 	bool arrived; /* the call has reached its object */
 	int other;
@@ -171,6 +172,8 @@ static void on_step(int sig, siginfo_t *info, void *ctx)
 		return;
 	step.happened = true;
 	host_fd_close(shared_fd);
+	if (!step.reuse)
+		return;
 	/* Not on the number that is free now. */
 	dup2(STDERR_FILENO, shared_fd);
 	step.other = mortal_open_as(OTHER);
@@ -197,35 +200,53 @@ static long call_stepping(int fd)
 	return host_fd_ioctl(fd, 0, 0);
 }
 
-static void L1_close_at_any_instruction_of_a_call_is_safe(void **state)
+/* One call, with the close before instruction @nr; 0 when there are not so
+ * many. */
+static long call_with_close_at(int nr)
 {
-	struct sigaction act = { .sa_sigaction = on_step,
-				 .sa_flags = SA_SIGINFO },
-			 old;
-	int nr = 0, calls = 0;
 	long ret;
 
-	sigaction(SIGTRAP, &act, &old);
-	do {
-		step.left = ++nr;
-		step.happened = step.arrived = false;
-		shared_fd = mortal_open_with(ALIVE, &note_fops);
-		ret = call_stepping(shared_fd);
-		if (!step.happened) {
-			host_fd_close(shared_fd);
-			break;
-		}
-		calls += ret == ALIVE;
-		assert_true(ret == ALIVE || ret == -EBADF);
+	step.left = nr;
+	step.happened = step.arrived = false;
+	shared_fd = mortal_open_with(ALIVE, &note_fops);
+	ret = call_stepping(shared_fd);
+	if (!step.happened) {
+		host_fd_close(shared_fd);
+		return 0;
+	}
+	assert_true(ret == ALIVE || ret == -EBADF);
+	if (step.reuse) {
 		close(shared_fd);
 		host_fd_close(step.other);
-		assert_int_equal(nr_alive, 0);
-	} while (nr < 10000);
-	sigaction(SIGTRAP, &old, NULL);
+	}
+	assert_int_equal(nr_alive, 0);
+	return ret;
+}
+
+static void step_through(bool reuse)
+{
+	int nr = 0, alive = 0;
+	long ret;
+
+	step.reuse = reuse;
+	do {
+		ret = call_with_close_at(++nr);
+		alive += ret == ALIVE;
+	} while (ret && nr < 10000);
 	/* It came both early enough and late enough to matter. */
 	assert_true(nr > 20 && nr < 10000);
-	assert_true(calls > 0 && calls < nr - 1);
-	assert_int_equal(nr_alive, 0);
+	assert_true(alive > 0 && alive < nr - 1);
+}
+
+static void L1_close_at_any_instruction_of_a_call_is_safe(void **state)
+{
+	struct sigaction old,
+		act = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGTRAP, &act, &old);
+	step_through(false);
+	step_through(true);
+	sigaction(SIGTRAP, &old, NULL);
 }
 #endif
 
