@@ -165,13 +165,13 @@ static u8 *bar_begin(struct fake *fake, u32 bar, u64 off, u32 size)
 	fake->accesses++;
 	pthread_mutex_unlock(&fake->lock);
 	sched_yield();
+	pthread_mutex_lock(&fake->lock);
 	return fake->memory + ((u64)bar << 20) + off;
 }
 
 static void bar_end(struct fake *fake, const char *what, u32 bar, u64 off,
 		    u32 size, u64 val)
 {
-	pthread_mutex_lock(&fake->lock);
 	fake->accesses--;
 	if (fake->log_bars)
 		note(fake, "%s %u:%llx/%u=%llx\n", what, bar,

@@ -275,14 +275,21 @@ static long ioeventfd(u32 flags, off_t at, u64 data, int fd)
 	return do_ioctl(&user, VFIO_DEVICE_IOEVENTFD, &req);
 }
 
+static u32 peek(u64 reg)
+{
+	u32 val;
+
+	pthread_mutex_lock(&fake->lock);
+	val = fake_get(fake->memory, reg, 4);
+	pthread_mutex_unlock(&fake->lock);
+	return val;
+}
+
 /* Signals @fd and waits until its value is in the register. */
 static void ring(int fd, u64 reg, u32 val)
 {
-	u64 one = 1;
-
-	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
-	while (__atomic_load_n((u32 *)(fake->memory + reg), __ATOMIC_ACQUIRE) !=
-	       val)
+	assert_int_equal(eventfd_write(fd, 1), 0);
+	while (peek(reg) != val)
 		sched_yield();
 }
 
@@ -303,7 +310,9 @@ static void ioeventfd_writes_its_value(void **state)
 	fake->memory[0x100] = 0;
 	eventfd_take(fd);
 	eventfd_write(fd, 1);
+	pthread_mutex_lock(&fake->lock);
 	fake_put(fake->memory, 0x200, 4, 0);
+	pthread_mutex_unlock(&fake->lock);
 	ring(other, 0x200, 0x5678);
 	assert_int_equal(fake->memory[0x100], 0);
 	close(fd);
