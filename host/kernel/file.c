@@ -17,6 +17,8 @@ static int open_release(struct inode *inode, struct file *file)
 	struct port_open *open = file->private_data;
 
 	open->ops->release(open->priv);
+	if (open->inode)
+		mapping_inode_put(open->inode);
 	kfree(open);
 	return 0;
 }
@@ -82,21 +84,34 @@ struct port_file *port_file_create(const char *name,
 {
 	struct port_open *open;
 	struct file *file;
+	long ret;
 
 	open = kzalloc(sizeof(*open), GFP_KERNEL_ACCOUNT);
 	if (!open)
 		return ERR_PTR(-ENOMEM);
 	open->ops = ops;
 	open->priv = priv;
-
+	open->inode = mapping_inode_get();
+	if (IS_ERR(open->inode)) {
+		ret = PTR_ERR(open->inode);
+		goto err_free;
+	}
 	file = anon_inode_getfile(name, &port_open_fops, open, O_RDWR);
 	if (IS_ERR(file)) {
-		kfree(open);
-		return ERR_CAST(file);
+		ret = PTR_ERR(file);
+		goto err_inode;
 	}
+	/* Its mappings are its own, so that they can be taken back. */
+	file->f_mapping = open->inode->i_mapping;
 	/* An anonymous inode is a stream unless told otherwise. */
 	file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
 	return (struct port_file *)file;
+
+err_inode:
+	mapping_inode_put(open->inode);
+err_free:
+	kfree(open);
+	return ERR_PTR(ret);
 }
 
 void port_fd_publish(int fd, struct port_file *file)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Inodes for mappings. All anonymous descriptors of the kernel share one inode;
- * a device that has to take its mappings back needs one of its own, from a file
+ * one whose mappings have to be taken back needs one of its own, from a file
  * system nobody sees.
  */
 #include <linux/fs.h>
@@ -40,11 +40,9 @@ struct inode *mapping_inode_get(void)
 		simple_release_fs(&mapping_mount, &mapping_mounts);
 	return inode;
 }
-EXPORT_SYMBOL_GPL(mapping_inode_get);
 
 void mapping_inode_put(struct inode *inode)
 {
 	iput(inode);
 	simple_release_fs(&mapping_mount, &mapping_mounts);
 }
-EXPORT_SYMBOL_GPL(mapping_inode_put);

@@ -11,6 +11,8 @@
 struct port_open {
 	const struct port_file_ops *ops;
 	void *priv;
+	struct inode
+		*inode; /* of its mappings; NULL for nodes, which have none */
 };
 
 extern const struct file_operations port_open_fops;
@@ -19,7 +21,7 @@ extern const struct file_operations port_open_fops;
 int node_init(void);
 void node_exit(void);
 
-/* inode.c: an inode for all mappings of one device */
+/* inode.c: an inode for the mappings of one description */
 struct inode *mapping_inode_get(void);
 void mapping_inode_put(struct inode *inode);
 

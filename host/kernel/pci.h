@@ -3,7 +3,7 @@
  * A pci_dev as the hardware of the PCI bus driver.
  *
  * Locks: bars_lock (rwsem) guards bars_on, and with it which mappings of the
- * BARs have pages; page faults read it, below mmap_lock. intx_lock (spinlock, taken
+ * BARs have pages, and inodes; page faults read it, below mmap_lock. intx_lock (spinlock, taken
  * in interrupts) guards the state of INTx.
  */
 #ifndef ANYVFIO_KERNEL_PCI_H
@@ -22,7 +22,6 @@ struct pci_hw_vector {
 struct pci_hw {
 	struct pci_dev *pdev;
 	struct vfio_pci_device *vdev;
-	struct inode *inode; /* whose mappings are those of the BARs */
 	struct pci_saved_state *saved; /* from before the first open */
 
 	void __iomem *bars[PCI_STD_NUM_BARS]; /* mapped when first used */
@@ -32,6 +31,7 @@ struct pci_hw {
 
 	struct rw_semaphore bars_lock;
 	bool bars_on;
+	struct list_head inodes; /* of descriptors that mapped a BAR; held */
 
 	struct pci_hw_vector *vectors; /* of MSI or MSI-X in use */
 	u32 nr_vectors;
@@ -57,5 +57,6 @@ void pci_hw_bar_write(void *data, u32 bar, u64 off, u32 size, u64 val);
 int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *vma);
 void pci_hw_bar_enable(void *data, bool on);
 void pci_hw_unmap(struct pci_hw *hw);
+void pci_hw_forget_inodes(struct pci_hw *hw);
 
 #endif /* ANYVFIO_KERNEL_PCI_H */

@@ -3,8 +3,8 @@
  * BARs of a pci_dev: by access, and by mappings whose pages come with faults, so
  * that they can be taken away while memory decode is off (D4).
  *
- * All mappings of a device share an inode of our own, whatever descriptor they were
- * made through: taking their pages away is then one call.
+ * Each descriptor of a device has an inode of its own for its mappings; those that
+ * mapped a BAR are remembered, to find the pages again.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -114,12 +114,50 @@ static const struct vm_operations_struct bar_vm_ops = {
 	.fault = bar_fault,
 };
 
+struct mapped_inode {
+	struct list_head node;
+	struct inode *inode;
+};
+
+static int remember_inode(struct pci_hw *hw, struct inode *inode)
+{
+	struct mapped_inode *mapped;
+
+	list_for_each_entry(mapped, &hw->inodes, node)
+		if (mapped->inode == inode)
+			return 0;
+	mapped = kmalloc(sizeof(*mapped), GFP_KERNEL_ACCOUNT);
+	if (!mapped)
+		return -ENOMEM;
+	ihold(inode);
+	mapped->inode = inode;
+	list_add(&mapped->node, &hw->inodes);
+	return 0;
+}
+
+/* The last descriptor was closed, so no mapping is left. */
+void pci_hw_forget_inodes(struct pci_hw *hw)
+{
+	struct mapped_inode *mapped, *next;
+
+	list_for_each_entry_safe(mapped, next, &hw->inodes, node) {
+		iput(mapped->inode);
+		kfree(mapped);
+	}
+	INIT_LIST_HEAD(&hw->inodes);
+}
+
 int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *pvma)
 {
 	struct vm_area_struct *vma = (struct vm_area_struct *)pvma;
 	struct pci_hw *hw = data;
+	int ret;
 
-	vma->vm_file->f_mapping = hw->inode->i_mapping;
+	down_write(&hw->bars_lock);
+	ret = remember_inode(hw, vma->vm_file->f_mapping->host);
+	up_write(&hw->bars_lock);
+	if (ret)
+		return ret;
 	vma->vm_private_data = hw;
 	vma->vm_ops = &bar_vm_ops;
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
@@ -131,10 +169,13 @@ int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *pvma)
 void pci_hw_bar_enable(void *data, bool on)
 {
 	struct pci_hw *hw = data;
+	struct mapped_inode *mapped;
 
 	down_write(&hw->bars_lock);
 	hw->bars_on = on;
 	if (!on)
-		unmap_mapping_range(hw->inode->i_mapping, 0, 0, true);
+		list_for_each_entry(mapped, &hw->inodes, node)
+			unmap_mapping_range(mapped->inode->i_mapping, 0, 0,
+					    true);
 	up_write(&hw->bars_lock);
 }

@@ -53,6 +53,7 @@ static void pci_hw_disable(void *data)
 
 	pci_clear_master(pdev);
 	pci_hw_bar_enable(hw, false);
+	pci_hw_forget_inodes(hw);
 	pci_hw_unmap(hw);
 	pci_try_reset_function(pdev);
 	if (hw->saved)
@@ -202,25 +203,19 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	hw->pdev = pdev;
 	mutex_init(&hw->map_lock);
 	init_rwsem(&hw->bars_lock);
+	INIT_LIST_HEAD(&hw->inodes);
 	spin_lock_init(&hw->intx_lock);
-	hw->inode = mapping_inode_get();
-	if (IS_ERR(hw->inode)) {
-		ret = PTR_ERR(hw->inode);
-		goto err_free;
-	}
 	describe(pdev, &info);
 	hw->vdev = vfio_pci_bind(&pdev->dev, &info, &pci_hw_ops, hw);
 	if (IS_ERR(hw->vdev)) {
 		ret = PTR_ERR(hw->vdev);
-		goto err_inode;
+		goto err_free;
 	}
 	pci_set_drvdata(pdev, hw);
 	pm_runtime_allow(&pdev->dev);
 	pm_runtime_put(&pdev->dev);
 	return 0;
 
-err_inode:
-	mapping_inode_put(hw->inode);
 err_free:
 	kfree(hw);
 	return ret;
@@ -233,7 +228,6 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 	vfio_pci_unbind(hw->vdev);
 	pm_runtime_get_noresume(&pdev->dev);
 	pm_runtime_forbid(&pdev->dev);
-	mapping_inode_put(hw->inode);
 	kfree(hw);
 }
 
