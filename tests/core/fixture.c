@@ -13,18 +13,19 @@ bool trace_off;
 
 void note(const char *fmt, ...)
 {
+	char word[TRACE_LEN];
 	va_list args;
-	int n;
 
 	if (READ_ONCE(trace_off))
 		return;
-	pthread_mutex_lock(&trace_lock);
-	if (trace_len && trace_len < sizeof(trace) - 1)
-		trace[trace_len++] = ' ';
 	va_start(args, fmt);
-	n = vsnprintf(trace + trace_len, sizeof(trace) - trace_len, fmt, args);
+	vsnprintf(word, sizeof(word), fmt, args);
 	va_end(args);
-	trace_len = min_t(size_t, trace_len + n, sizeof(trace) - 1);
+
+	pthread_mutex_lock(&trace_lock);
+	trace_len += snprintf(trace + trace_len, sizeof(trace) - trace_len,
+			      "%s%s", trace_len ? " " : "", word);
+	trace_len = min(trace_len, sizeof(trace) - 1);
 	pthread_mutex_unlock(&trace_lock);
 }
 

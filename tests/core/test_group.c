@@ -579,14 +579,14 @@ static void G6_descriptor_is_a_device(void **state)
 			 sizeof(name) - 1);
 	assert_memory_equal(buf, name, sizeof(name) - 1);
 	forget_trace();
-	assert_int_equal(host_fd_lseek(user.device, 1l << 40, SEEK_SET),
-			 1l << 40);
+	assert_int_equal(host_fd_lseek(user.device, 1L << 40, SEEK_SET),
+			 1L << 40);
 	assert_int_equal(host_fd_read(user.device, buf, 4), 4);
 	assert_int_equal(host_fd_write(user.device, buf, 2), 2);
-	assert_int_equal(host_fd_pread(user.device, buf, 1, 7l << 40), 1);
+	assert_int_equal(host_fd_pread(user.device, buf, 1, 7L << 40), 1);
 	assert_int_equal(host_fd_pwrite(user.device, buf, 8, 3), 8);
 	assert_int_equal(host_fd_lseek(user.device, 0, SEEK_CUR),
-			 (1l << 40) + 6);
+			 (1L << 40) + 6);
 	assert_trace("d1.read:4@1099511627776 d1.write:2@1099511627780 "
 		     "d1.read:1@7696581394432 d1.write:8@3");
 	user_close(&user);
