@@ -17,7 +17,11 @@
 
 #define STACK_SIZE (256ul << 10)
 #define GUARD_SIZE PAGE_SIZE
-#define MAX_SWITCHES 3000000ul
+#define MAX_SWITCHES 500000ul
+/* One switch in so many, a task stays away for so many: long enough for the
+ * others to end what it has begun. */
+#define STALL_EVERY 24
+#define STALL 60
 /* So many times in a row nothing happened but that a wait was over. */
 #define MAX_IDLE 2000
 
@@ -376,11 +380,18 @@ static void look(struct choice *choice)
 
 static struct sim_task *choose(const struct choice *choice)
 {
-	struct sim_task *best = choice->ready[0];
+	struct sim_task *best = choice->ready[0], *task;
 	unsigned int i;
 
-	if (every)
-		return choice->ready[sim_random(choice->nr)];
+	if (every) {
+		/* One that is stalled runs when it is alone. */
+		for (i = 0; i < choice->nr; i++) {
+			task = choice->ready[sim_random(choice->nr)];
+			if (task->stalled <= stats.switches)
+				return task;
+		}
+		return best;
+	}
 	for (i = 1; i < choice->nr; i++)
 		if (choice->ready[i]->priority > best->priority)
 			best = choice->ready[i];
@@ -427,6 +438,8 @@ void sim_point(void)
 	if (every) {
 		if (sim_random(every))
 			return;
+		if (!sim_random(STALL_EVERY))
+			current->stalled = stats.switches + STALL;
 	} else if (!sim_random(64)) {
 		current->priority = --lowest;
 	}
@@ -451,13 +464,9 @@ void sim_block(sim_ready_fn *ready, const void *on, const char *doing,
 	self->doing = doing;
 	self->wake_at = wake_at;
 	while (!can_run(self)) {
-		if (sim_is_running()) {
-			schedule();
-			continue;
-		}
-		if (!wake_at)
+		if (!sim_is_running())
 			sim_bug("has to wait for %s outside of a run", doing);
-		stats.now_ms = wake_at;
+		schedule();
 	}
 	self->ready = NULL;
 	self->wake_at = 0;

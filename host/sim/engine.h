@@ -34,6 +34,7 @@ struct sim_task {
 	u64 ticket;
 
 	unsigned int priority;
+	unsigned long stalled; /* until that many switches */
 	bool faults_off;
 	bool signalled, interruptible;
 

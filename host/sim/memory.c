@@ -68,11 +68,12 @@ void *port_zalloc_array(size_t n, size_t size)
 
 void port_free(const void *ptr)
 {
-	struct piece *piece = (struct piece *)ptr - 1;
+	struct piece *piece;
 
 	sim_point();
 	if (!ptr)
 		return;
+	piece = (struct piece *)ptr - 1;
 	if (piece->magic == FREE_MAGIC)
 		sim_bug("memory of %s:%d freed twice", piece->file,
 			piece->line);

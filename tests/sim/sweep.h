@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Sweeps: scenarios of several users at once, run in as many orders as there are
+ * seeds, and with a fault at every place where one can be.
+ *
+ * A scenario says what is there before (prepare), what happens at once (tasks)
+ * and what must hold afterwards (finish).  What must hold at any time is in the
+ * models of host/sim and in the fake driver here.
+ */
+#ifndef ANYVFIO_TESTS_SIM_SWEEP_H
+#define ANYVFIO_TESTS_SIM_SWEEP_H
+
+#include "sim.h"
+#include "type1.h"
+
+/**
+ * struct scenario
+ * @prepare: outside of the run: nothing fails
+ * @tasks:   run at once, each with its index as the argument; ended by NULL
+ * @finish:  after all tasks: closes what is left
+ * @seeds:   how many orders, unless the environment says otherwise
+ * @sweeps:  in how many of them each fault
+ */
+struct scenario {
+	const char *name;
+	void (*prepare)(void);
+	void (*tasks[8])(void *arg);
+	void (*finish)(void);
+	unsigned int seeds;
+	unsigned int sweeps;
+};
+
+extern const struct scenario close_scenarios[], remove_scenarios[],
+	type1_scenarios[], external_scenarios[], monkey_scenarios[];
+
+#define check(cond) \
+	((cond) ? (void)0 : sim_bug("%s:%d: %s", __FILE__, __LINE__, #cond))
+
+/* True in runs without faults: results can be told exactly. */
+bool nothing_fails(void);
+
+/* ---- devices with a fake driver ---- */
+
+/**
+ * struct fake - a device in the core, by a driver that checks what it is asked
+ * @opens:    opened and not released
+ * @requests: how often it was asked to be given back
+ * @memory:   reads and writes of the device are DMA at these addresses
+ */
+struct fake {
+	struct device *dev;
+	struct iommu_group *iommu_group;
+	bool noiommu;
+	int opens;
+	unsigned int requests;
+};
+
+/* Bound and in the core; NULL when that failed (all undone).  @group negative:
+ * behind no IOMMU. */
+struct fake *fake_add(const char *name, int group);
+/* Waits for its users. */
+void fake_remove(struct fake *fake);
+/* Some device that is to be given back: users do so (B3). */
+bool fakes_wanted(void);
+
+/* ---- a user ---- */
+
+long set_container(int group, int container);
+long unset_container(int group);
+long set_iommu(int container);
+long get_device_fd(int group, const char *name);
+/* The flags, or a negated errno. */
+long get_status(int group);
+/* Does nothing when @*fd is no descriptor. */
+void close_if_open(int *fd);
+
+long map_dma(int container, u64 iova, void *vaddr, u64 size);
+/* How much was unmapped, or a negated errno. */
+long unmap_dma(int container, u64 iova, u64 size);
+
+/* Opens all; sets *@device only with a @name.  For prepare. */
+void open_user(int id, const char *name, int *container, int *group,
+	       int *device);
+
+/* For the fake device: 0, or what the DMA answered. */
+int fake_dma(struct fake *fake, u64 iova, void *buf, size_t len, bool write);
+
+#endif /* ANYVFIO_TESTS_SIM_SWEEP_H */

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Opens and closes in all orders; SET and UNSET at once; L1-L4, C4, G2-G8, D3. */
+#include "sweep.h"
+
+static struct fake *fake[3];
+static int container[2], group[2];
+static int set[2], unset[2];
+static unsigned int openers;
+
+/* ---- all orders of closing (L1) ---- */
+
+#define NR_FDS 5
+
+static int fds[NR_FDS];
+
+static void prepare_one(void)
+{
+	fake[0] = fake_add("a", 7);
+	open_user(7, "a", &fds[0], &fds[1], &fds[2]);
+	fds[3] = get_device_fd(fds[1], "a");
+	fds[4] = sim_dup(fds[0]);
+}
+
+/* Draws the order; what it does with each is what a user might still try. */
+static void close_in_some_order(void *arg)
+{
+	unsigned int left = NR_FDS, i;
+	char buf[8];
+
+	while (left) {
+		i = sim_random(left);
+		sim_pread(fds[i], buf, sizeof(buf), 0);
+		get_status(fds[i]);
+		set_iommu(fds[i]);
+		close_if_open(&fds[i]);
+		fds[i] = fds[--left];
+	}
+}
+
+static void close_every_other(void *arg)
+{
+	uintptr_t i;
+
+	for (i = (uintptr_t)arg; i < NR_FDS; i += 2)
+		close_if_open(&fds[i]);
+}
+
+static void finish_one(void)
+{
+	int c, g, d = -1;
+
+	check(!sim_group_is_owned(fake[0]->dev));
+	check(!fake[0]->opens);
+	/* Everything is as at the start (G8, L4). */
+	open_user(7, "a", &c, &g, &d);
+	close_if_open(&d);
+	close_if_open(&g);
+	close_if_open(&c);
+	fake_remove(fake[0]);
+}
+
+/* ---- two tasks attach and detach one group (G4, G5) ---- */
+
+static void prepare_two_containers(void)
+{
+	fake[0] = fake_add("a", 7);
+	group[0] = sim_open_group(7, false);
+	container[0] = sim_open_container();
+	container[1] = sim_open_container();
+	memset(set, 0, sizeof(set));
+	memset(unset, 0, sizeof(unset));
+}
+
+static void set_and_unset(void *arg)
+{
+	uintptr_t self = (uintptr_t)arg;
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < 4; i++) {
+		ret = set_container(group[0], container[self]);
+		check(!ret || ret == -EINVAL || !nothing_fails());
+		set[self] += !ret;
+		if (sim_random(2))
+			set_iommu(container[sim_random(2)]);
+		ret = unset_container(group[0]);
+		/* Busy while the other one gets a device. */
+		check(!ret || ret == -EINVAL || ret == -EBUSY);
+		unset[self] += !ret;
+	}
+}
+
+static void get_devices(void *arg)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < 6; i++) {
+		fd = get_device_fd(group[0], "a");
+		if (fd < 0) {
+			check(fd == -EINVAL || !nothing_fails());
+			continue;
+		}
+		/* It keeps the group in its container. */
+		check(get_status(group[0]) > 0 || !nothing_fails());
+		check(unset_container(group[0]) == -EBUSY);
+		check(sim_ioctl(fd, VFIO_DEVICE_RESET, NULL) == 0);
+		close_if_open(&fd);
+	}
+}
+
+static void finish_two_containers(void)
+{
+	int attached = set[0] + set[1] - unset[0] - unset[1];
+	long flags = get_status(group[0]);
+
+	check(attached == 0 || attached == 1);
+	check(!!(flags & VFIO_GROUP_FLAGS_CONTAINER_SET) == attached);
+	check(flags & VFIO_GROUP_FLAGS_VIABLE);
+	close_if_open(&group[0]);
+	check(!sim_group_is_owned(fake[0]->dev));
+	close_if_open(&container[0]);
+	close_if_open(&container[1]);
+	fake_remove(fake[0]);
+}
+
+/* ---- one opener at a time (G2) ---- */
+
+static void prepare_device(void)
+{
+	fake[0] = fake_add("a", 7);
+	container[0] = sim_open_container();
+	openers = 0;
+}
+
+static void open_group_alone(void *arg)
+{
+	unsigned int i;
+	int fd, d;
+
+	for (i = 0; i < 3; i++) {
+		fd = sim_open_group(7, false);
+		check(fd > 0 || fd == -EBUSY || !nothing_fails());
+		if (fd < 0)
+			continue;
+		check(openers++ == 0);
+		check(!(get_status(fd) & VFIO_GROUP_FLAGS_CONTAINER_SET) ||
+		      !nothing_fails());
+		if (!set_container(fd, container[0]) &&
+		    !set_iommu(container[0])) {
+			d = get_device_fd(fd, "a");
+			openers--;
+			close_if_open(sim_random(2) ? &fd : &d);
+			close_if_open(&fd);
+			close_if_open(&d);
+			continue;
+		}
+		openers--;
+		close_if_open(&fd);
+	}
+}
+
+static void finish_device(void)
+{
+	check(!sim_group_is_owned(fake[0]->dev));
+	close_if_open(&container[0]);
+	fake_remove(fake[0]);
+}
+
+/* ---- opens of one device at once (D3) ---- */
+
+static void prepare_user(void)
+{
+	fake[0] = fake_add("a", 7);
+	open_user(7, NULL, &container[0], &group[0], NULL);
+}
+
+static void open_and_close_device(void *arg)
+{
+	unsigned int i;
+	int fd, again;
+
+	for (i = 0; i < 4; i++) {
+		fd = get_device_fd(group[0], "a");
+		check(fd > 0 || !nothing_fails());
+		again = fd > 0 ? sim_dup(fd) : -1;
+		sim_ioctl(fd, VFIO_DEVICE_RESET, NULL);
+		close_if_open(&fd);
+		sim_ioctl(again, VFIO_DEVICE_RESET, NULL);
+		close_if_open(&again);
+	}
+}
+
+static void finish_user(void)
+{
+	check(!fake[0]->opens);
+	close_if_open(&container[0]);
+	close_if_open(&group[0]);
+	fake_remove(fake[0]);
+}
+
+/* ---- two groups in one container; the backend comes and goes (C4, L4) ---- */
+
+static void prepare_two_groups(void)
+{
+	fake[0] = fake_add("a", 7);
+	fake[1] = fake_add("b", 8);
+	container[0] = sim_open_container();
+	group[0] = sim_open_group(7, false);
+	group[1] = sim_open_group(8, false);
+}
+
+static void join_use_and_leave(void *arg)
+{
+	uintptr_t self = (uintptr_t)arg;
+	unsigned int i;
+	long ret;
+	int fd;
+
+	for (i = 0; i < 3; i++) {
+		ret = set_container(group[self], container[0]);
+		check(!ret || !nothing_fails());
+		if (ret)
+			continue;
+		ret = set_iommu(container[0]);
+		/* The other one was faster. */
+		check(!ret || ret == -EINVAL || !nothing_fails());
+		fd = get_device_fd(group[self], self ? "b" : "a");
+		check(fd > 0 || !nothing_fails());
+		sim_ioctl(fd, VFIO_DEVICE_RESET, NULL);
+		close_if_open(&fd);
+		check(unset_container(group[self]) == 0);
+	}
+}
+
+static void ask_container(void *arg)
+{
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < 8; i++) {
+		ret = sim_ioctl_value(container[0], VFIO_CHECK_EXTENSION,
+				      VFIO_TYPE1v2_IOMMU);
+		check(ret == 1);
+		unmap_dma(container[0], 0, PAGE_SIZE);
+	}
+}
+
+static void finish_two_groups(void)
+{
+	check(!sim_group_is_owned(fake[0]->dev));
+	check(!sim_group_is_owned(fake[1]->dev));
+	/* No backend is left: it can be chosen anew. */
+	check(set_container(group[0], container[0]) == 0);
+	check(set_iommu(container[0]) == 0);
+	close_if_open(&container[0]);
+	close_if_open(&group[0]);
+	close_if_open(&group[1]);
+	fake_remove(fake[0]);
+	fake_remove(fake[1]);
+}
+
+/* ---- an attach that fails leaves the container as it was (C4) ---- */
+
+static void prepare_joined(void)
+{
+	prepare_two_groups();
+	fake[2] = fake_add("c", 9);
+	check(set_container(group[0], container[0]) == 0);
+	check(set_container(group[1], container[0]) == 0);
+	container[1] = sim_open_group(9, false);
+	check(set_container(container[1], container[0]) == 0);
+}
+
+static void set_iommu_until_it_works(void *arg)
+{
+	unsigned int tries = 0, i;
+	long ret;
+
+	do {
+		ret = set_iommu(container[0]);
+		if (!ret)
+			break;
+		for (i = 0; i < 3; i++)
+			check(!sim_group_is_attached(fake[i]->dev));
+	} while (++tries < 3);
+	if (ret)
+		return;
+	for (i = 0; i < 3; i++)
+		check(sim_group_is_attached(fake[i]->dev));
+	check(set_iommu(container[0]) == -EINVAL);
+}
+
+static void finish_joined(void)
+{
+	close_if_open(&container[0]);
+	close_if_open(&group[1]);
+	close_if_open(&container[1]);
+	close_if_open(&group[0]);
+	fake_remove(fake[0]);
+	fake_remove(fake[1]);
+	fake_remove(fake[2]);
+}
+
+/* ---- backends are registered and unregistered meanwhile (C6, I1) ---- */
+
+static void register_again_and_again(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		vfio_type1_exit();
+		/* Tried until it works: the end of the run needs it. */
+		while (vfio_type1_init())
+			sim_set_faults(false);
+	}
+}
+
+static void use_what_is_registered(void *arg)
+{
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < 3; i++) {
+		if (set_container(group[0], container[0]))
+			continue;
+		ret = set_iommu(container[0]);
+		check(!ret || ret == -ENODEV || !nothing_fails());
+		/* What is in use stays, registered or not. */
+		if (!ret)
+			check(unmap_dma(container[0], 0, PAGE_SIZE) == 0 ||
+			      !nothing_fails());
+		check(unset_container(group[0]) == 0);
+	}
+}
+
+/* clang-format off */
+const struct scenario close_scenarios[] = {
+	{ "close in any order", prepare_one,
+	  { close_in_some_order },
+	  finish_one, 800, 12 },
+	{ "close by two at once", prepare_one,
+	  { close_every_other, close_every_other },
+	  finish_one, 1500, 12 },
+	{ "one group, two containers", prepare_two_containers,
+	  { set_and_unset, set_and_unset, get_devices, get_devices },
+	  finish_two_containers, 1500, 6 },
+	{ "one opener of a group", prepare_device,
+	  { open_group_alone, open_group_alone, open_group_alone },
+	  finish_device, 1000, 6 },
+	{ "opens of one device", prepare_user,
+	  { open_and_close_device, open_and_close_device,
+	    open_and_close_device },
+	  finish_user, 1000, 6 },
+	{ "two groups in a container", prepare_two_groups,
+	  { join_use_and_leave, join_use_and_leave, ask_container },
+	  finish_two_groups, 1500, 6 },
+	{ "attach fails", prepare_joined,
+	  { set_iommu_until_it_works },
+	  finish_joined, 20, 5 },
+	{ "backends come and go", prepare_two_groups,
+	  { register_again_and_again, use_what_is_registered },
+	  finish_two_groups, 800, 6 },
+	{ NULL },
+};
+/* clang-format on */

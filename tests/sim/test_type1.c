@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Mappings are made and undone while devices use them; I3. */
+#include "sweep.h"
+
+#define PAGES 4
+#define IOVA 0x100000ul
+
+static struct fake *fake;
+static int container, group, device;
+static u8 pages[PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
+
+static void prepare_user(void)
+{
+	memset(pages, 0, sizeof(pages));
+	fake = fake_add("a", 7);
+	open_user(7, "a", &container, &group, &device);
+}
+
+static void finish_user(void)
+{
+	unmap_dma(container, IOVA, PAGES * PAGE_SIZE);
+	close_if_open(&device);
+	close_if_open(&group);
+	close_if_open(&container);
+	check(!sim_iommu_nr_maps());
+	fake_remove(fake);
+}
+
+/* The device writes wherever it can. */
+static void do_dma(void *arg)
+{
+	unsigned int i;
+	ssize_t ret;
+	u64 at;
+	u8 buf[16];
+
+	for (i = 0; i < 12; i++) {
+		memset(buf, 0xdd, sizeof(buf));
+		at = IOVA + sim_random(PAGES * PAGE_SIZE);
+		if (sim_random(2))
+			ret = sim_pwrite(device, buf, sizeof(buf), at);
+		else
+			ret = sim_pread(device, buf, sizeof(buf), at);
+		check(ret == sizeof(buf) || ret == -EFAULT);
+	}
+}
+
+static bool is_all(const u8 *page, u8 value, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (page[i] != value)
+			return false;
+	return true;
+}
+
+/* A page that was unmapped is the user's again: no device changes it. */
+static void map_use_unmap(void *arg)
+{
+	uintptr_t self = (uintptr_t)arg;
+	u8 *page = pages + self * PAGE_SIZE;
+	u64 iova = IOVA + self * PAGE_SIZE;
+	unsigned int i, n;
+	long ret;
+
+	for (i = 0; i < 4; i++) {
+		ret = map_dma(container, iova, page, PAGE_SIZE);
+		check(!ret || !nothing_fails());
+		if (ret)
+			continue;
+		check(map_dma(container, iova, page, PAGE_SIZE) == -EEXIST ||
+		      !nothing_fails());
+		sim_yield();
+		/* Not the copy out, which comes too late to fail. */
+		sim_set_faults(false);
+		ret = unmap_dma(container, iova, PAGE_SIZE);
+		sim_set_faults(true);
+		check(ret == PAGE_SIZE);
+		memset(page, 0x11, PAGE_SIZE);
+		for (n = 0; n < 4; n++) {
+			sim_yield();
+			check(is_all(page, 0x11, PAGE_SIZE));
+		}
+	}
+}
+
+/* Two at once want the same place, whole and in part. */
+static void fight_for_one_place(void *arg)
+{
+	uintptr_t self = (uintptr_t)arg;
+	u64 size = (self + 1) * PAGE_SIZE;
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < 6; i++) {
+		ret = map_dma(container, IOVA, pages, size);
+		check(!ret || ret == -EEXIST || !nothing_fails());
+		ret = unmap_dma(container, IOVA, size);
+		/* All that is there, or nothing; never half (v2). */
+		check(ret == 0 || ret == (long)size || ret == PAGE_SIZE ||
+		      ret == -EINVAL || !nothing_fails());
+	}
+}
+
+static void unmap_everything(void *arg)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.flags = VFIO_DMA_UNMAP_FLAG_ALL,
+	};
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < 4; i++) {
+		unmap.size = 0;
+		ret = sim_ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+		check(!ret || !nothing_fails());
+		sim_yield();
+	}
+}
+
+/* ---- the address space ends with mappings in it, in the middle of DMA ---- */
+
+static void map_only(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++)
+		map_dma(container, IOVA + i * PAGE_SIZE, pages + i * PAGE_SIZE,
+			PAGE_SIZE);
+	close_if_open(&container);
+}
+
+static void close_group(void *arg)
+{
+	close_if_open(&group);
+	sim_yield();
+	close_if_open(&device);
+}
+
+static void dma_until_closed(void *arg)
+{
+	unsigned int i;
+	ssize_t ret;
+	u8 buf[16];
+
+	for (i = 0; i < 12; i++) {
+		ret = sim_pread(device, buf, sizeof(buf),
+				IOVA + sim_random(PAGES * PAGE_SIZE));
+		check(ret == sizeof(buf) || ret == -EFAULT || ret == -EBADF);
+	}
+}
+
+static void finish_closed(void)
+{
+	check(!sim_iommu_nr_maps());
+	fake_remove(fake);
+}
+
+/* ---- the limit of mappings is given back what was taken ---- */
+
+static void prepare_limit(void)
+{
+	vfio_type1_set_dma_entry_limit(2);
+	prepare_user();
+}
+
+static void map_up_to_the_limit(void *arg)
+{
+	unsigned int i, mapped = 0;
+	long ret;
+
+	for (i = 0; i < PAGES; i++) {
+		ret = map_dma(container, IOVA + i * PAGE_SIZE,
+			      pages + i * PAGE_SIZE, PAGE_SIZE);
+		check(!ret || !nothing_fails() || ret == -ENOSPC);
+		check(ret || mapped < 2);
+		mapped += !ret;
+	}
+	check(mapped == 2 || !nothing_fails());
+}
+
+static void finish_limit(void)
+{
+	unsigned int i;
+
+	unmap_dma(container, IOVA, PAGES * PAGE_SIZE);
+	/* As many as at first, whatever failed before. */
+	for (i = 0; i < 2; i++)
+		check(map_dma(container, IOVA + i * PAGE_SIZE, pages,
+			      PAGE_SIZE) == 0);
+	check(map_dma(container, IOVA + 2 * PAGE_SIZE, pages, PAGE_SIZE) ==
+	      -ENOSPC);
+	finish_user();
+	vfio_type1_set_dma_entry_limit(65535);
+}
+
+/* ---- dirty pages ---- */
+
+static long dirty(u32 what)
+{
+	struct vfio_iommu_type1_dirty_bitmap cmd = { .argsz = sizeof(cmd),
+						     .flags = what };
+
+	return sim_ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &cmd);
+}
+
+static void track_dirty(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		check(!dirty(VFIO_IOMMU_DIRTY_PAGES_FLAG_START) ||
+		      !nothing_fails());
+		sim_yield();
+		check(!dirty(VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP) ||
+		      !nothing_fails());
+	}
+}
+
+/* clang-format off */
+const struct scenario type1_scenarios[] = {
+	{ "unmap under DMA", prepare_user,
+	  { map_use_unmap, map_use_unmap, do_dma, do_dma },
+	  finish_user, 1000, 6 },
+	{ "maps of one place", prepare_user,
+	  { fight_for_one_place, fight_for_one_place, do_dma,
+	    unmap_everything },
+	  finish_user, 1000, 6 },
+	{ "end under DMA", prepare_user,
+	  { map_only, close_group, dma_until_closed, dma_until_closed },
+	  finish_closed, 1000, 6 },
+	{ "limit of mappings", prepare_limit,
+	  { map_up_to_the_limit },
+	  finish_limit, 20, 6 },
+	{ "dirty pages under DMA", prepare_user,
+	  { map_use_unmap, track_dirty, do_dma },
+	  finish_user, 600, 4 },
+	{ NULL },
+};
+/* clang-format on */
