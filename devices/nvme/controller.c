@@ -63,6 +63,8 @@ static void enable(struct nvme *n)
 {
 	const char *why = why_not_ready(n);
 
+	/* A shutdown while it was disabled is forgotten. */
+	n->csts = 0;
 	if (why) {
 		nvme_fatal(n, why);
 		return;
@@ -70,7 +72,7 @@ static void enable(struct nvme *n)
 	n->page_shift = 12 + NVME_CC_MPS(n->cc);
 	nvme_cq_init(n, 0, n->acq, (n->aqa >> 16 & 0xfff) + 1, 0, true);
 	nvme_sq_init(n, 0, n->asq, (n->aqa & 0xfff) + 1, &n->cq[0]);
-	set_csts(n, n->csts | NVME_CSTS_RDY);
+	set_csts(n, NVME_CSTS_RDY);
 }
 
 /*

@@ -180,11 +180,7 @@ struct completion drv_wait(struct drv *d, struct queue *q)
 	fake_lock(d->dev);
 	while (!peek_locked(d, q, &c)) {
 		assert_int_equal(d->dev->errors, 0);
-		/* The lock's owner is noted outside of it. */
-		__atomic_store_n(&d->dev->owned, false, __ATOMIC_RELEASE);
 		pthread_cond_wait(&d->dev->irq, &d->dev->lock);
-		d->dev->owner = pthread_self();
-		__atomic_store_n(&d->dev->owned, true, __ATOMIC_RELEASE);
 	}
 	fake_unlock(d->dev);
 	drv_consume(d, q);

@@ -25,24 +25,25 @@ static char last_messages[4096];
 		}                                                             \
 	} while (0)
 
-static bool locked_by_me(struct anyvfio_device *dev)
+/* The device whose lock this thread has. */
+static __thread struct anyvfio_device *locked;
+
+static bool locked_by_me(const struct anyvfio_device *dev)
 {
-	return __atomic_load_n(&dev->owned, __ATOMIC_ACQUIRE) &&
-	       pthread_equal(dev->owner, pthread_self());
+	return locked == dev;
 }
 
 void anyvfio_device_lock(struct anyvfio_device *dev)
 {
-	MUST(!locked_by_me(dev));
+	MUST(!locked);
 	pthread_mutex_lock(&dev->lock);
-	dev->owner = pthread_self();
-	__atomic_store_n(&dev->owned, true, __ATOMIC_RELEASE);
+	locked = dev;
 }
 
 void anyvfio_device_unlock(struct anyvfio_device *dev)
 {
 	MUST(locked_by_me(dev));
-	__atomic_store_n(&dev->owned, false, __ATOMIC_RELEASE);
+	locked = NULL;
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -310,7 +311,8 @@ int anyvfio_device_memory(struct anyvfio_device *dev, unsigned int id,
 	}
 	if (dev->memory_fd < 0) {
 		dev->memory_fd = memfd_create("fake", MFD_CLOEXEC);
-		MUST(!ftruncate(dev->memory_fd, size));
+		MUST(!ftruncate(dev->memory_fd,
+				dev->memory_there ? dev->memory_there : size));
 		dev->memory_size = size;
 	}
 	MUST(dev->memory_size == size);

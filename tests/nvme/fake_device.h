@@ -41,13 +41,12 @@ struct anyvfio_device {
 	enum anyvfio_page page[4];
 
 	pthread_mutex_t lock;
-	pthread_t owner; /* of the lock, when @owned */
-	bool owned;
 
 	uint8_t *bar; /* from start to stop */
 	int memory_fd; /* like a run's: survives stop */
 	uint64_t memory_size;
 	int memory_error; /* what anyvfio_device_memory() shall answer */
+	uint64_t memory_there; /* touching more is a SIGBUS; 0: all is there */
 
 	/* The lock guards what follows. */
 	uint8_t *dma;

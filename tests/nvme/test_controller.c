@@ -194,9 +194,13 @@ static void NVME_shutdown_completes(void **state)
 	fake_write(d.dev, REG_CC, 4, 0);
 	assert_int_equal(fake_read32(d.dev, REG_CSTS), 0);
 	drv_enable(&d);
-	/* Abrupt, and at once disabled. */
-	fake_write(d.dev, REG_CC, 4, CC_DEFAULT | 2 << 14);
+	fake_write(d.dev, REG_CC, 4, CC_DEFAULT | 2 << 14); /* abrupt */
 	assert_int_equal(fake_read32(d.dev, REG_CSTS), 1 | 2 << 2);
+	fake_write(d.dev, REG_CC, 4, 0);
+	/* While it is disabled: done at once, and forgotten when enabled. */
+	fake_write(d.dev, REG_CC, 4, 1 << 14);
+	assert_int_equal(fake_read32(d.dev, REG_CSTS), 2 << 2);
+	drv_enable(&d);
 	drv_close(&d);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "driver.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -56,6 +57,19 @@ static int close_controller(void **state)
 static bool on_ram(void)
 {
 	return options[0] != file_option;
+}
+
+/* Takes the image out of the page cache, so that reads are not done at once. */
+static void make_cold(void)
+{
+	int fd;
+
+	if (on_ram())
+		return;
+	fd = open(image, O_RDONLY);
+	assert_int_equal(fdatasync(fd), 0);
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	close(fd);
 }
 
 static uint64_t filled(size_t len, uint32_t seed)
@@ -506,6 +520,7 @@ static void NVME_full_queue_completes_each_once(void **state)
 	unsigned int lap, i;
 
 	for (lap = 0; lap < 5; lap++) {
+		make_cold();
 		memset(seen, 0, sizeof(seen));
 		for (i = 0; i < 63; i++) {
 			uint64_t at = buf + i * 4096ul;
@@ -623,6 +638,7 @@ static void NVME_reset_in_flight_ends_all(void **state)
 
 	before = d.next;
 	for (round = 0; round < 20; round++) {
+		make_cold();
 		for (i = 0; i < 63; i++) {
 			struct cmd cmd = drv_rw(&d, round & 1 ? 1 : 2,
 						(i + round) * 8ul, 8,
