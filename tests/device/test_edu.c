@@ -151,6 +151,9 @@ static void dma_stays_in_the_buffer(void **state)
 	start_dma(BUFFER - 8, IOVA + 0x1000, 16, 2);
 	wait_dma();
 	assert_int_equal(mem[0x1000], 0x77);
+	start_dma(BUFFER + 0x10000, IOVA + 0x1000, 16, 2);
+	wait_dma();
+	assert_int_equal(mem[0x1000], 0x77);
 	start_dma(BUFFER, IOVA + 0x1000, ~0ull, 2);
 	wait_dma();
 	assert_int_equal(mem[0x1000], 0x77);

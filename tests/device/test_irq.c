@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Interrupts: MSI-X with its table and pending bits, MSI, the pin. */
 #include "harness.h"
+#include "pci_device.h"
 
 #include <unistd.h>
 
@@ -105,6 +106,24 @@ static void msix_pending_bits_go_up_to_the_last_vector(void **state)
 	assert_int_equal(bar[PROBE_PBA / 4 + 2], 0x8001);
 	entry(79)[3] = 0;
 	assert_int_equal(bar[PROBE_PBA / 4 + 2], 1);
+}
+
+/* The bus driver keeps this bit to itself; a kernel would use it. */
+static void msix_function_mask_holds_all_vectors_back(void **state)
+{
+	unsigned int control = config_cap(&c, CAP_MSIX) + 2;
+
+	use(MSIX, 2);
+	function_config_write(probe.dev, control, 2, 0xc000);
+	anyvfio_irq_send(probe.dev, 0);
+	anyvfio_irq_send(probe.dev, 1);
+	assert_int_equal(event_count(events[0]), 0);
+	assert_true(is_pending(0) && is_pending(1));
+	entry(1)[3] = 1;
+	function_config_write(probe.dev, control, 2, 0x8000);
+	assert_int_equal(event_count(events[0]), 1);
+	assert_int_equal(event_count(events[1]), 0);
+	assert_true(is_pending(1));
 }
 
 static void msix_table_keeps_what_is_written(void **state)
@@ -282,6 +301,17 @@ static void intx_disabled_in_the_command_register_is_silent(void **state)
 	assert_int_equal(event_count(events[0]), 1);
 }
 
+/* The same bit as hardware has it, without the bus driver's own mask. */
+static void intx_disabled_in_hardware_is_silent(void **state)
+{
+	use(INTX, 1);
+	function_config_write(probe.dev, 4, 2, 0x0407);
+	anyvfio_irq_level(probe.dev, true);
+	assert_int_equal(event_count(events[0]), 0);
+	function_config_write(probe.dev, 4, 2, 0x0007);
+	assert_int_equal(event_count(events[0]), 1);
+}
+
 /* The line was high before anybody asked. */
 static void intx_asserted_early_signals_when_it_is_set_up(void **state)
 {
@@ -391,6 +421,7 @@ int main(void)
 		T(msix_table_looks_as_a_kernel_would_have_set_it_up),
 		T(msix_masked_vector_is_pending_until_it_is_unmasked),
 		T(msix_pending_bits_go_up_to_the_last_vector),
+		T(msix_function_mask_holds_all_vectors_back),
 		T(msix_table_keeps_what_is_written),
 		T(msix_vector_without_trigger_is_pending_until_it_has_one),
 		T(msix_message_without_bus_mastering_is_lost),
@@ -402,6 +433,7 @@ int main(void)
 		T(intx_signals_once_until_it_is_unmasked),
 		T(intx_masked_by_the_user_is_silent),
 		T(intx_disabled_in_the_command_register_is_silent),
+		T(intx_disabled_in_hardware_is_silent),
 		T(intx_asserted_early_signals_when_it_is_set_up),
 		T(reset_lowers_the_pin),
 		T(model_sends_with_its_lock_held),

@@ -32,21 +32,21 @@ typedef void (*form_fn)(struct state *s);
 
 /* rsi and rdi point at the operand; the other four are operands.  The red zone
  * is stepped over, as the flags go through the stack. */
-#define INSN(name, text)                                                     \
-	static void name(struct state *s)                                    \
-	{                                                                    \
-		register uint64_t flags __asm__("r8") = s->flags;            \
-                                                                             \
-		__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"                \
-				 "push %6\n\tpopfq\n\t" text                 \
-				 "\n\tpushfq\n\tpop %6\n\tcld\n\t"           \
-				 "lea 128(%%rsp), %%rsp"                     \
-				 : "+a"(s->rax), "+b"(s->rbx), "+c"(s->rcx), \
-				   "+d"(s->rdx), "+S"(s->rsi), "+D"(s->rdi), \
-				   "+r"(flags)                               \
-				 :                                           \
-				 : "memory", "cc", "r9");                    \
-		s->flags = flags;                                            \
+#define INSN(name, text)                                                  \
+	static void name(struct state *s)                                 \
+	{                                                                 \
+		struct state r = *s;                                      \
+                                                                          \
+		__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"             \
+				 "push %6\n\tpopfq\n\t" text              \
+				 "\n\tpushfq\n\tpop %6\n\tcld\n\t"        \
+				 "lea 128(%%rsp), %%rsp"                  \
+				 : "+a"(r.rax), "+b"(r.rbx), "+c"(r.rcx), \
+				   "+d"(r.rdx), "+S"(r.rsi), "+D"(r.rdi), \
+				   "+r"(r.flags)                          \
+				 :                                        \
+				 : "memory", "cc", "r9");                 \
+		*s = r;                                                   \
 	}
 
 /**
@@ -840,6 +840,24 @@ static void code_cannot_be_fetched_from_a_device(void **state)
 
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
+	assert_null(strstr(log, "cannot be done"));
+}
+
+static void push_without_the_right(void)
+{
+	if (!host_vma_protect(device, 4096, PROT_NONE))
+		push_register();
+}
+
+/* Whether we could do it does not matter. */
+static void instruction_without_the_right_is_the_programs_fault(void **state)
+{
+	char log[2048];
+	int status = run_child(push_without_the_right, log, sizeof(log));
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSEGV);
+	assert_null(strstr(log, "cannot be done"));
 }
 
 /* ---- all ---- */
@@ -883,6 +901,7 @@ int main(void)
 		T(locked_instructions_of_two_threads_are_atomic),
 		T(model_that_touches_its_own_bar_is_refused),
 		T(instruction_that_cannot_be_done_ends_with_its_bytes),
+		T(instruction_without_the_right_is_the_programs_fault),
 		T(code_cannot_be_fetched_from_a_device),
 	};
 
