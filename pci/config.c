@@ -49,13 +49,6 @@ u32 vfio_pci_config_get(struct vfio_pci_device *vdev, u32 off, u32 size)
 	return val;
 }
 
-void vfio_pci_config_set_image(struct vfio_pci_device *vdev, u32 off, u32 size,
-			       u32 val)
-{
-	lockdep_assert_held(&vdev->config_lock);
-	store(vdev->config.image + off, size, val);
-}
-
 /* Every byte of @mask has a bit. */
 static bool is_full(u32 mask, u32 size)
 {

@@ -184,8 +184,6 @@ enum {
 };
 
 u32 vfio_pci_config_get(struct vfio_pci_device *vdev, u32 off, u32 size);
-void vfio_pci_config_set_image(struct vfio_pci_device *vdev, u32 off, u32 size,
-			       u32 val);
 ssize_t vfio_pci_config_read(struct vfio_pci_device *vdev, char __user *buf,
 			     size_t len, u64 off);
 ssize_t vfio_pci_config_write(struct vfio_pci_device *vdev,
