@@ -4,10 +4,11 @@
  * pointers are real ones: the copies are those of host/user (copy_x86.S) with a
  * small handler of faults.
  *
- * Two things a kernel would only show on a bad day are shown always.  A byte
+ * Three things a kernel would only show on a bad day are shown always.  A byte
  * that one call reads twice is a bug, as another thread may change it in
- * between.  And each copy takes the lock of the address space, which an mmap
- * call holds: a lock of the core on both sides of it closes a cycle.
+ * between.  So is a copy with a lock held, since the memory may take for ever.
+ * And what else reaches that memory takes the lock of the address space, which
+ * an mmap call holds: a lock of ours on both sides of it closes a cycle.
  */
 #include "engine.h"
 
@@ -102,11 +103,12 @@ static void note_read(const void *src, size_t len)
 	self->nr_reads++;
 }
 
-/* Lets the sanitizers see our side of the copy. */
-static void show(const void *buf, size_t len)
+/* Also lets the sanitizers see our side of the copy. */
+static void check_copy(const void *buf, size_t len)
 {
 	const volatile u8 *byte = buf;
 
+	lock_assert_none_held();
 	if (len) {
 		(void)byte[0];
 		(void)byte[len - 1];
@@ -117,7 +119,7 @@ int port_copy_in(void *dst, const void __user *src, size_t len)
 {
 	int ret;
 
-	show(dst, len);
+	check_copy(dst, len);
 	if (sim_fails(SIM_COPY))
 		return -EFAULT;
 	sim_mm_lock(false);
@@ -132,7 +134,7 @@ int port_copy_out(void __user *dst, const void *src, size_t len)
 {
 	int ret;
 
-	show(src, len);
+	check_copy(src, len);
 	if (sim_fails(SIM_COPY))
 		return -EFAULT;
 	sim_mm_lock(false);
@@ -145,7 +147,7 @@ ssize_t port_copy_string(char *dst, const char __user *src, size_t size)
 {
 	ssize_t ret;
 
-	show(dst, size);
+	check_copy(dst, size);
 	if (sim_fails(SIM_COPY))
 		return -EFAULT;
 	sim_mm_lock(false);

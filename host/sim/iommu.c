@@ -141,6 +141,7 @@ int port_iommu_map(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
 	struct map *map;
 
 	WARN_ON(!size || (iova | vaddr | size) & ~PAGE_MASK);
+	lock_assert_none_held();
 	if (sim_fails(SIM_MAP))
 		return -ENOMEM;
 	if (probe(vaddr, size, prot))
