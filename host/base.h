@@ -45,17 +45,25 @@ typedef int64_t s64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (1ul << (n))
 #define BIT_ULL(n) (1ull << (n))
-#define ALIGN(x, a) (((x) + ((typeof(x))(a) - 1)) & ~((typeof(x))(a) - 1))
-#define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+#define ALIGN(x, a) (((x) + ((typeof(x))(a)-1)) & ~((typeof(x))(a)-1))
+#define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a)-1)) == 0)
+#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 #define offsetofend(type, member) \
 	(offsetof(type, member) + sizeof(((type *)0)->member))
 #define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
-#define min(a, b) ({ typeof(a) __a = (a); typeof(b) __b = (b); \
-		     __a < __b ? __a : __b; })
-#define max(a, b) ({ typeof(a) __a = (a); typeof(b) __b = (b); \
-		     __a > __b ? __a : __b; })
+	((type *)((char *)(ptr)-offsetof(type, member)))
+#define min(a, b)                      \
+	({                             \
+		typeof(a) __a = (a);   \
+		typeof(b) __b = (b);   \
+		__a < __b ? __a : __b; \
+	})
+#define max(a, b)                      \
+	({                             \
+		typeof(a) __a = (a);   \
+		typeof(b) __b = (b);   \
+		__a > __b ? __a : __b; \
+	})
 #define min_t(type, a, b) min((type)(a), (type)(b))
 #define max_t(type, a, b) max((type)(a), (type)(b))
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -69,12 +77,30 @@ typedef int64_t s64;
 #define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 /* Byte order of PCI and of the uAPI; all hosts outside the kernel are x86. */
-static inline u16 le16_to_cpu(__le16 v) { return (__force u16)v; }
-static inline u32 le32_to_cpu(__le32 v) { return (__force u32)v; }
-static inline u64 le64_to_cpu(__le64 v) { return (__force u64)v; }
-static inline __le16 cpu_to_le16(u16 v) { return (__force __le16)v; }
-static inline __le32 cpu_to_le32(u32 v) { return (__force __le32)v; }
-static inline __le64 cpu_to_le64(u64 v) { return (__force __le64)v; }
+static inline u16 le16_to_cpu(__le16 v)
+{
+	return (__force u16)v;
+}
+static inline u32 le32_to_cpu(__le32 v)
+{
+	return (__force u32)v;
+}
+static inline u64 le64_to_cpu(__le64 v)
+{
+	return (__force u64)v;
+}
+static inline __le16 cpu_to_le16(u16 v)
+{
+	return (__force __le16)v;
+}
+static inline __le32 cpu_to_le32(u32 v)
+{
+	return (__force __le32)v;
+}
+static inline __le64 cpu_to_le64(u64 v)
+{
+	return (__force __le64)v;
+}
 
 /*
  * A broken rule of our own.  Says so in the log and goes on, as the kernel
@@ -84,16 +110,23 @@ extern bool port_warn_fatal;
 /* Instead of all that, for tests that provoke one. */
 extern void (*port_warn_hook)(const char *file, int line, const char *what);
 void port_warn_on(const char *file, int line, const char *what);
-#define WARN_ON(cond) ({						\
-	bool __warn = !!(cond);						\
-	if (unlikely(__warn))						\
-		port_warn_on(__FILE__, __LINE__, #cond);		\
-	unlikely(__warn);						\
-})
+#define WARN_ON(cond)                                            \
+	({                                                       \
+		bool __warn = !!(cond);                          \
+		if (unlikely(__warn))                            \
+			port_warn_on(__FILE__, __LINE__, #cond); \
+		unlikely(__warn);                                \
+	})
 
 /* Error pointers: the last 4095 addresses are negated error numbers. */
-static inline void *ERR_PTR(long err) { return (void *)err; }
-static inline long PTR_ERR(const void *ptr) { return (long)ptr; }
+static inline void *ERR_PTR(long err)
+{
+	return (void *)err;
+}
+static inline long PTR_ERR(const void *ptr)
+{
+	return (long)ptr;
+}
 static inline bool IS_ERR(const void *ptr)
 {
 	return (uintptr_t)ptr >= (uintptr_t)-4095;
@@ -193,18 +226,16 @@ static inline void list_splice_tail_init(struct list_head *list,
 	list_entry((pos)->member.next, typeof(*(pos)), member)
 #define list_prev_entry(pos, member) \
 	list_entry((pos)->member.prev, typeof(*(pos)), member)
-#define list_for_each_entry(pos, head, member)				\
-	for (pos = list_first_entry(head, typeof(*pos), member);	\
-	     &pos->member != (head);					\
-	     pos = list_next_entry(pos, member))
-#define list_for_each_entry_continue_reverse(pos, head, member)		\
-	for (pos = list_prev_entry(pos, member);			\
-	     &pos->member != (head);					\
+#define list_for_each_entry(pos, head, member)                   \
+	for (pos = list_first_entry(head, typeof(*pos), member); \
+	     &pos->member != (head); pos = list_next_entry(pos, member))
+#define list_for_each_entry_continue_reverse(pos, head, member)          \
+	for (pos = list_prev_entry(pos, member); &pos->member != (head); \
 	     pos = list_prev_entry(pos, member))
-#define list_for_each_entry_safe(pos, tmp, head, member)		\
-	for (pos = list_first_entry(head, typeof(*pos), member),	\
-	     tmp = list_next_entry(pos, member);			\
-	     &pos->member != (head);					\
+#define list_for_each_entry_safe(pos, tmp, head, member)         \
+	for (pos = list_first_entry(head, typeof(*pos), member), \
+	    tmp = list_next_entry(pos, member);                  \
+	     &pos->member != (head);                             \
 	     pos = tmp, tmp = list_next_entry(tmp, member))
 
 #endif /* ANYVFIO_HOST_BASE_H */

@@ -7,10 +7,10 @@
 #ifndef ANYVFIO_HOST_SERVICES_H
 #define ANYVFIO_HOST_SERVICES_H
 
-struct device;			/* a device on a bus of the host */
-struct iommu_group;		/* the smallest set the IOMMU can isolate */
-struct module;			/* what holds the code of a driver */
-struct kvm;			/* a virtual machine, for external users */
+struct device; /* a device on a bus of the host */
+struct iommu_group; /* the smallest set the IOMMU can isolate */
+struct module; /* what holds the code of a driver */
+struct kvm; /* a virtual machine, for external users */
 
 /* ---- memory ---- */
 void *port_zalloc(size_t size);
@@ -32,12 +32,12 @@ int __must_check port_wait(struct completion *done, unsigned int ms,
 			   bool interruptible);
 
 /* ---- descriptors ---- */
-struct port_file;		/* an open description: one open, many fds */
-struct port_vma;		/* a request to map part of one */
+struct port_file; /* an open description: one open, many fds */
+struct port_vma; /* a request to map part of one */
 
-#define PORT_VMA_READ	1u
-#define PORT_VMA_WRITE	2u
-#define PORT_VMA_SHARED	4u
+#define PORT_VMA_READ 1u
+#define PORT_VMA_WRITE 2u
+#define PORT_VMA_SHARED 4u
 
 /* All but @release may be NULL: the call then fails with -EINVAL
  * (ioctl: -ENOTTY).  @pos is where a positioned or plain call starts. */
@@ -63,8 +63,8 @@ void port_file_put(struct port_file *file);
 /* @priv of a description made with @ops; NULL for any other. */
 void *port_file_priv(struct port_file *file, const struct port_file_ops *ops);
 
-u64 port_vma_offset(const struct port_vma *vma);	/* bytes */
-u64 port_vma_size(const struct port_vma *vma);		/* bytes */
+u64 port_vma_offset(const struct port_vma *vma); /* bytes */
+u64 port_vma_size(const struct port_vma *vma); /* bytes */
 unsigned int port_vma_flags(const struct port_vma *vma);
 
 /* ---- event descriptors ---- */
@@ -171,10 +171,11 @@ struct blocking_notifier_head {
 
 /* In line, so that each place has a lock class of its own: a callback may use
  * another chain. */
-#define blocking_notifier_init(nh) do {					\
-	init_rwsem(&(nh)->rwsem);					\
-	(nh)->head = NULL;						\
-} while (0)
+#define blocking_notifier_init(nh)        \
+	do {                              \
+		init_rwsem(&(nh)->rwsem); \
+		(nh)->head = NULL;        \
+	} while (0)
 
 /* -EEXIST when @nb is on the chain already. */
 int blocking_notifier_chain_register(struct blocking_notifier_head *nh,

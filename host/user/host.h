@@ -81,7 +81,7 @@ ssize_t host_fd_read(int fd, void *buf, size_t len);
 ssize_t host_fd_write(int fd, const void *buf, size_t len);
 off_t host_fd_lseek(int fd, off_t off, int whence);
 void *host_fd_mmap(void *addr, size_t len, int prot, int flags, int fd,
-		   off_t off);	/* ERR_PTR() on error */
+		   off_t off); /* ERR_PTR() on error */
 /* What /proc/self/fd/N of it says: "/dev/vfio/7", "anon_inode:[vfio-device]";
  * the length, or -EBADF. */
 ssize_t host_fd_path(int fd, char *buf, size_t size);
@@ -221,17 +221,17 @@ struct anyvfio_device *host_pci_create(const char *spec, unsigned int index,
 				       const struct host_config *config);
 void host_pci_destroy(struct anyvfio_device *dev);
 /* For `anyvfio devices` and the /sys tree. */
-const struct anyvfio_model *host_model(unsigned int i);	/* NULL: no more */
+const struct anyvfio_model *host_model(unsigned int i); /* NULL: no more */
 
 /* What the launcher needs to lay out /sys for a device. */
 struct host_pci_sysfs {
-	char name[16];			/* 0000:01:00.0 */
+	char name[16]; /* 0000:01:00.0 */
 	int group;
-	bool noiommu;			/* the group is a made-up one */
+	bool noiommu; /* the group is a made-up one */
 	uint16_t config_size;
 	uint8_t config[4096];
 	struct {
-		uint64_t start, last, flags;	/* as the resource file */
+		uint64_t start, last, flags; /* as the resource file */
 	} resource[13];
 };
 

@@ -73,9 +73,8 @@ struct vfio_info_cap {
 	size_t size;
 };
 
-struct vfio_info_cap_header *vfio_info_cap_add(struct vfio_info_cap *caps,
-					       size_t size, u16 id,
-					       u16 version);
+struct vfio_info_cap_header *
+vfio_info_cap_add(struct vfio_info_cap *caps, size_t size, u16 id, u16 version);
 void vfio_info_cap_shift(struct vfio_info_cap *caps, size_t offset);
 int vfio_info_add_capability(struct vfio_info_cap *caps, int cap_type_id,
 			     void *cap_type);
@@ -129,8 +128,7 @@ void vfio_group_put_external_user(struct vfio_group *group);
 bool vfio_external_group_match_file(struct vfio_group *group,
 				    struct port_file *file);
 int vfio_external_user_iommu_id(struct vfio_group *group);
-long vfio_external_check_extension(struct vfio_group *group,
-				   unsigned long arg);
+long vfio_external_check_extension(struct vfio_group *group, unsigned long arg);
 
 #define VFIO_PIN_PAGES_MAX_ENTRIES (PAGE_SIZE / sizeof(unsigned long))
 
