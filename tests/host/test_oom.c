@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 /* ---- an allocator that fails when told to (see meson.build) ---- */
 
@@ -19,6 +20,20 @@ void *__real_port_zalloc(size_t size);
 void *__wrap_port_zalloc(size_t size);
 void __real_port_free(const void *ptr);
 void __wrap_port_free(const void *ptr);
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*fn)(void *data), void *data);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*fn)(void *data), void *data);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*fn)(void *data), void *data)
+{
+	return no_threads ? EAGAIN
+			  : __real_pthread_create(thread, attr, fn, data);
+}
 
 void *__wrap_port_zalloc(size_t size)
 {
@@ -152,6 +167,45 @@ static void watch_without_memory_leaves_no_thread(void **state)
 	sweep(watch, 4);
 }
 
+static void watch_without_a_thread_is_eagain_and_leaves_nothing(void **state)
+{
+	int live = nr_live;
+
+	no_threads = true;
+	assert_int_equal(watch(), -EAGAIN);
+	no_threads = false;
+	assert_int_equal(nr_live, live);
+	assert_int_equal(host_fd_next_internal(0), -1);
+	assert_int_equal(watch(), 0);
+}
+
+/* With no number left, then one, then two, and so on. */
+static void watch_without_numbers_is_emfile_and_leaves_nothing(void **state)
+{
+	int first_free = dup(STDERR_FILENO), live = nr_live, more;
+	struct rlimit old, lim;
+	long ret;
+
+	close(first_free);
+	getrlimit(RLIMIT_NOFILE, &old);
+	/* The program's own eventfd is the first. */
+	for (more = 1;; more++) {
+		lim = old;
+		lim.rlim_cur = first_free + more;
+		setrlimit(RLIMIT_NOFILE, &lim);
+		ret = watch();
+		setrlimit(RLIMIT_NOFILE, &old);
+		assert_int_equal(nr_live, live);
+		assert_int_equal(host_fd_next_internal(0), -1);
+		assert_int_equal(dup(STDERR_FILENO), first_free);
+		close(first_free);
+		if (!ret)
+			break;
+		assert_int_equal(ret, -EMFILE);
+	}
+	assert_true(more > 3);
+}
+
 static long add_devices(void)
 {
 	struct device *dev = host_device_create("0000:01:00.0", 7), *other;
@@ -272,6 +326,8 @@ int main(void)
 		oom_test(open_without_memory_leaves_no_container),
 		oom_test(node_without_memory_is_not_there),
 		oom_test(watch_without_memory_leaves_no_thread),
+		oom_test(watch_without_a_thread_is_eagain_and_leaves_nothing),
+		oom_test(watch_without_numbers_is_emfile_and_leaves_nothing),
 		oom_test(device_without_memory_leaves_no_group),
 		oom_test(mmap_without_memory_maps_nothing),
 		oom_test(munmap_without_memory_unmaps_nothing),

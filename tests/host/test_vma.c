@@ -218,6 +218,35 @@ static void mmap_that_fails_holds_nothing(void **state)
 	assert_int_equal(toy.released, 1);
 }
 
+static int impossible(void *data, u32 bar, u64 off, int prot, u64 *len)
+{
+	return 0x40000000;
+}
+
+static int map_impossible(struct toy *toy, struct port_vma *vma)
+{
+	static const struct host_vma_ops ops = { .rights = impossible };
+
+	return host_vma_map(vma, &ops, toy, 0, 0, -1, 0);
+}
+
+static void rights_that_cannot_be_given_map_nothing(void **state)
+{
+	struct toy toy = { .mmap = map_impossible };
+	int fd = toy_open(&toy);
+	u8 *addr = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+
+	munmap(addr, PAGE_SIZE);
+	assert_int_equal(
+		PTR_ERR(map_at(fd, addr, 0, 1, PROT_READ, MAP_FIXED_NOREPLACE)),
+		-EINVAL);
+	assert_int_equal(msync(addr, PAGE_SIZE, MS_ASYNC), -1);
+	assert_false(host_vma_is_ours(addr, PAGE_SIZE));
+	host_fd_close(fd);
+	assert_int_equal(toy.released, 1);
+}
+
 static int refuse(struct toy *toy, struct port_vma *vma)
 {
 	toy->cmd = port_vma_flags(vma);
@@ -637,6 +666,7 @@ int main(void)
 		vma_test(fixed_mapping_over_ours_lets_go_what_it_covers),
 		vma_test(covering_with_something_else_lets_go),
 		vma_test(mmap_that_fails_holds_nothing),
+		vma_test(rights_that_cannot_be_given_map_nothing),
 		vma_test(mmap_arguments_are_checked_as_the_kernel_does),
 		vma_test(pages_get_the_rights_of_their_kind),
 		vma_test(bar_without_memory_traps_everywhere),
