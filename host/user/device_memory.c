@@ -40,7 +40,7 @@ static int open_memory(struct anyvfio_device *dev, unsigned int id)
  * that do this at once do the same. */
 static int grow_memory(int fd, u64 size)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int ret;
 
 	ret = sys_fstat(fd, &st);

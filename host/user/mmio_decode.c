@@ -149,7 +149,7 @@ static void decode_memory(const ZydisDecodedInstruction *zi,
 static int decode_register(const ZydisDecodedOperand *op,
 			   struct mmio_insn *insn)
 {
-	int id = ZydisRegisterGetId(op->reg.value);
+	u8 id = ZydisRegisterGetId(op->reg.value);
 
 	insn->reg_size = op->size / 8;
 	switch (ZydisRegisterGetClass(op->reg.value)) {

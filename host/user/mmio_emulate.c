@@ -94,7 +94,7 @@ static void set_operand(struct mmio_cpu *cpu, u64 val)
 	greg_t *reg = greg(cpu, insn->reg);
 
 	if (insn->flags & MMIO_F_HIGH)
-		*reg = (*reg & ~0xff00ll) | (val & 0xff) << 8;
+		*reg = (*reg & ~0xff00) | (val & 0xff) << 8;
 	else
 		set_reg(cpu, insn->reg, insn->reg_size, val);
 }

@@ -119,9 +119,9 @@ int mmio_vec_get(const ucontext_t *ctx, unsigned int reg, void *buf,
 		if (!(features >> c->bit & 1))
 			return -EOPNOTSUPP;
 		if (in_initial_state(fp, features, c->bit))
-			memset(buf + c->at, 0, len);
+			memset((u8 *)buf + c->at, 0, len);
 		else
-			memcpy(buf + c->at,
+			memcpy((u8 *)buf + c->at,
 			       fp + component_offset(c->bit) +
 				       (reg - c->first) * c->stride,
 			       len);
@@ -166,7 +166,8 @@ int mmio_vec_set(ucontext_t *ctx, unsigned int reg, const void *buf,
 			continue;
 		}
 		if (len || clear_rest)
-			set_piece(fp, features, c, reg, buf + c->at, len);
+			set_piece(fp, features, c, reg, (const u8 *)buf + c->at,
+				  len);
 	}
 	return 0;
 }

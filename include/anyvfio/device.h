@@ -144,9 +144,9 @@ int anyvfio_pci_add_express(struct anyvfio_device *dev);
 /* A power-management capability: D0 and D3hot. */
 int anyvfio_pci_add_pm(struct anyvfio_device *dev);
 
-#define ANYVFIO_BAR_IO		1u
-#define ANYVFIO_BAR_64		2u
-#define ANYVFIO_BAR_PREFETCH	4u
+#define ANYVFIO_BAR_IO 1u
+#define ANYVFIO_BAR_64 2u
+#define ANYVFIO_BAR_PREFETCH 4u
 /* @size is a power of two, at least 4 KiB for memory. */
 int anyvfio_pci_add_bar(struct anyvfio_device *dev, unsigned int bar,
 			uint64_t size, unsigned int flags);

@@ -304,7 +304,7 @@ static unsigned int mmap_areas(unsigned int bar, uint64_t *off, uint64_t *len)
 /* In a process of its own, since a program that met /dev/kvm stays one. */
 static void hidden_traps_leave_plain_pages_to_map(void **state)
 {
-	uint64_t off, len;
+	uint64_t off = 0, len = 0;
 	pid_t pid;
 	int status;
 

@@ -157,7 +157,8 @@ static void compare_once(const struct form *f, const struct state *from)
 	probe.nr = 0;
 	run_on(f, &want, memory);
 	run_on(f, &got, device);
-	if (!same_state(&want, &got) || memcmp(memory, probe_regs(0), AREA)) {
+	if (!same_state(&want, &got) ||
+	    memcmp(memory, probe_regs(0), AREA) != 0) {
 		print_message("%s\n", f->name);
 		say("from", from);
 		say("processor", &want);

@@ -221,8 +221,8 @@ static void compare_once(const struct form *f)
 	probe.nr = 0;
 	f->fn(want, memory + AT);
 	f->fn(got, device + AT);
-	if (memcmp(want, got, sizeof(want)) ||
-	    memcmp(memory, probe_regs(0), AREA)) {
+	if (memcmp(want, got, sizeof(want)) != 0 ||
+	    memcmp(memory, probe_regs(0), AREA) != 0) {
 		print_message("%s differs\n", f->name);
 		assert_memory_equal(got, want, sizeof(want));
 		assert_memory_equal(probe_regs(0), memory, AREA);
