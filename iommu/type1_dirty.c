@@ -58,7 +58,7 @@ static void bits_set(u64 *map, u64 at, u64 nr)
 	}
 }
 
-/* @pgsize is a power of two. */
+/* @pgsize is not 0; of a power of two it is the power. */
 static unsigned int shift_of(u64 pgsize)
 {
 	unsigned int shift = 0;
@@ -325,7 +325,7 @@ int vfio_type1_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
 {
 	u64 pages;
 
-	if (!bitmap->pgsize || bitmap->pgsize & (bitmap->pgsize - 1))
+	if (!bitmap->pgsize)
 		return -EINVAL;
 	pages = size >> shift_of(bitmap->pgsize);
 	if (!pages || bitmap->size > VFIO_DIRTY_BITMAP_MAX)

@@ -224,6 +224,8 @@ int port_iommu_pin_page(struct port_iommu *iommu, u64 vaddr, u32 prot,
 			unsigned long *pfn)
 {
 	check(vaddr % PAGE_SIZE == 0 && prot);
+	if (fake.in_pin)
+		fake.in_pin(vaddr);
 	if (fake.pin_error)
 		return fake.pin_error;
 	count(&fake.nr_pinned, 1);

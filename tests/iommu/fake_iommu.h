@@ -37,6 +37,7 @@ void fake_failed(const char *file, int line, const char *what)
  * @in_map: called in the middle of a mapping, with no lock of type1's held
  * @in_unmap: before a mapping is undone
  * @in_copy: before memory is copied
+ * @in_pin: before a page is pinned
  * @wait_ms: waits take no longer, when set
  * @nr_waits: how many waits there were
  * @nr_spaces: how many there are, and so on
@@ -54,6 +55,7 @@ struct fake_iommu {
 	void (*in_map)(u64 iova);
 	void (*in_unmap)(u64 iova);
 	void (*in_copy)(u64 vaddr);
+	void (*in_pin)(u64 vaddr);
 	unsigned int wait_ms;
 	int nr_waits;
 

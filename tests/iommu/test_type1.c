@@ -159,7 +159,7 @@ static void I3_get_info_has_the_chain_of_linux(void **state)
 	const struct vfio_iommu_type1_info_dma_avail *avail;
 	union info buf = { .info.argsz = sizeof(buf) };
 
-	fake.pgsizes = 0x40201000;
+	fake.pgsizes = 0x40202000;
 	fake.nr_ranges = 2;
 	fake.range[0] = (struct fake_range){ 0, 0xfedfffff };
 	fake.range[1] = (struct fake_range){ 0xfef00000, 0xffffffffffff };
@@ -169,14 +169,14 @@ static void I3_get_info_has_the_chain_of_linux(void **state)
 	assert_int_equal(buf.info.argsz, sizeof(buf));
 	assert_int_equal(buf.info.flags,
 			 VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS);
-	assert_int_equal(buf.info.iova_pgsizes, 0x40201000);
+	assert_int_equal(buf.info.iova_pgsizes, 0x40202000);
 
 	migration = (const void *)cap_at(&buf, buf.info.cap_offset);
 	assert_int_equal(migration->header.id,
 			 VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION);
 	assert_int_equal(migration->header.version, 1);
 	assert_int_equal(migration->flags, 0);
-	assert_int_equal(migration->pgsize_bitmap, 0x1000);
+	assert_int_equal(migration->pgsize_bitmap, 0x2000);
 	assert_int_equal(migration->max_dirty_bitmap_size, 1u << 28);
 
 	avail = (const void *)cap_at(&buf, migration->header.next);

@@ -410,7 +410,9 @@ static void I3_large_bitmaps_are_exact(void **state)
 {
 	static const u64 pages[] = { 1,	    77,	   32767, 32768, 32769,
 				     40000, 65535, 65600, 140001 };
+	static const u64 inside[] = { 150001, 163839, 163840, 163899, 190000 };
 	const u64 all = 200000;
+	u8 *big = user_alloc(40000 * PAGE_SIZE);
 	u64 *map = user_alloc(all);
 	unsigned int i;
 	u64 bit;
@@ -418,17 +420,28 @@ static void I3_large_bitmaps_are_exact(void **state)
 	assert_int_equal(control(START), 0);
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		must_map(IOVA + pages[i] * PAGE_SIZE, PAGE_SIZE, READ_WRITE);
-	must_map(IOVA + 150000 * PAGE_SIZE, 40000 * PAGE_SIZE, READ_WRITE);
+	/* From one chunk into the next, at a page that is no word's first. */
+	assert_int_equal(space_map(space, IOVA + 150001 * PAGE_SIZE, big,
+				   40000 * PAGE_SIZE, READ_WRITE),
+			 0);
 	for (i = 0; i < ARRAY_SIZE(pages); i += 2)
 		device_writes(IOVA + pages[i] * PAGE_SIZE, 1);
+	for (i = 0; i < ARRAY_SIZE(inside); i++)
+		device_writes(IOVA + inside[i] * PAGE_SIZE, 1);
 	assert_int_equal(get_bitmap(IOVA, all * PAGE_SIZE, map), 0);
+	for (i = 0; i < ARRAY_SIZE(inside); i++) {
+		assert_true(bit_is_set(map, inside[i]));
+		map[inside[i] / 64] &= ~(1ull << inside[i] % 64);
+	}
 	for (bit = 0, i = 0; bit < all; bit++) {
 		bool known = i < ARRAY_SIZE(pages) && bit == pages[i];
 
 		assert_int_equal(bit_is_set(map, bit), known && i % 2 == 0);
 		i += known;
 	}
+	assert_true(space_unmap_all(space) > 0);
 	user_free(map, all);
+	user_free(big, 40000 * PAGE_SIZE);
 }
 
 static void I3_everything_is_dirty_where_the_host_does_not_see(void **state)
@@ -553,6 +566,23 @@ static void I3_unmap_with_a_bad_bitmap_unmaps_nothing(void **state)
 	assert_bits(map, PAGES, 3, 2);
 }
 
+/* Nothing behind the header is read. */
+static void I3_unmap_all_with_a_bitmap_is_einval(void **state)
+{
+	u8 *pages = user_alloc(2 * PAGE_SIZE);
+	struct vfio_iommu_type1_dma_unmap *arg;
+
+	user_free(pages + PAGE_SIZE, PAGE_SIZE);
+	arg = (void *)(pages + PAGE_SIZE - sizeof(*arg));
+	arg->argsz = sizeof(struct unmap_get);
+	arg->flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP |
+		     VFIO_DMA_UNMAP_FLAG_ALL;
+	assert_int_equal(control(START), 0);
+	assert_int_equal(space_ioctl(space, VFIO_IOMMU_UNMAP_DMA, arg),
+			 -EINVAL);
+	user_free(pages, PAGE_SIZE);
+}
+
 static void *unmap_in_thread(void *arg)
 {
 	return (void *)space_ioctl(space, VFIO_IOMMU_UNMAP_DMA, arg);
@@ -629,6 +659,7 @@ int main(void)
 		DIRTY_TEST(I3_get_bitmap_without_memory_is_enomem),
 		DIRTY_TEST(I3_unmap_reports_dirty_pages),
 		DIRTY_TEST(I3_unmap_with_a_bad_bitmap_unmaps_nothing),
+		DIRTY_TEST(I3_unmap_all_with_a_bitmap_is_einval),
 		DIRTY_TEST(I3_unmap_reports_what_the_last_pin_wrote),
 		DIRTY_TEST(I3_unmap_whose_tracking_is_stopped_is_einval),
 	};

@@ -335,6 +335,96 @@ static void X4_unmap_waits_for_who_unpins_later_and_asks_again(void **state)
 	assert_int_equal(fake.nr_mapped, 0);
 }
 
+static void I3_unmap_that_waits_for_a_device_tells_no_listener(void **state)
+{
+	struct vfio_type1_pin pin;
+	pthread_t thread;
+	void *ret;
+
+	must_map(READ_WRITE);
+	fake.wait_ms = 1;
+	assert_int_equal(vfio_type1_pin(space, IOVA, 1, READ_ONLY, &pin), 0);
+	check(!pthread_create(&thread, NULL, unmap_in_thread, NULL));
+	while (__atomic_load_n(&fake.nr_waits, __ATOMIC_RELAXED) < 5)
+		sched_yield();
+	vfio_type1_unpin(space, &pin, 0);
+	check(!pthread_join(thread, &ret));
+	assert_int_equal((s64)ret, SIZE);
+	assert_int_equal(listener.calls, 0);
+}
+
+/* ---- while the host pins ---- */
+
+static int in_pin, may_pin;
+
+/* The first one waits there; those that come later go by. */
+static void block_first(u64 vaddr)
+{
+	if (__atomic_fetch_add(&in_pin, 1, __ATOMIC_SEQ_CST))
+		return;
+	while (!__atomic_load_n(&may_pin, __ATOMIC_SEQ_CST))
+		sched_yield();
+}
+
+static void *pin_in_thread(void *frame)
+{
+	return (void *)(long)pin_one(PFN, READ_WRITE, frame);
+}
+
+static pthread_t begin_blocked_pin(unsigned long *frame)
+{
+	pthread_t thread;
+
+	in_pin = may_pin = 0;
+	fake.in_pin = block_first;
+	check(!pthread_create(&thread, NULL, pin_in_thread, frame));
+	while (!__atomic_load_n(&in_pin, __ATOMIC_SEQ_CST))
+		sched_yield();
+	return thread;
+}
+
+static void X3_page_pinned_by_two_at_once_is_pinned_once(void **state)
+{
+	unsigned long slow, quick;
+	pthread_t thread;
+	void *ret;
+
+	must_map(READ_WRITE);
+	thread = begin_blocked_pin(&slow);
+	assert_int_equal(pin_one(PFN, READ_WRITE, &quick), 1);
+	__atomic_store_n(&may_pin, 1, __ATOMIC_SEQ_CST);
+	check(!pthread_join(thread, &ret));
+	assert_int_equal((long)ret, 1);
+	assert_int_equal(slow, quick);
+	assert_int_equal(fake.nr_pinned, 1);
+	assert_int_equal(unpin_one(PFN), 1);
+	assert_int_equal(unpin_one(PFN), 1);
+	assert_int_equal(space_unmap(space, IOVA, SIZE), SIZE);
+}
+
+static void X3_pin_that_an_unmap_overtakes_is_einval(void **state)
+{
+	pthread_t thread, unmap;
+	struct vfio_type1_pin pin;
+	unsigned long frame;
+	void *ret;
+
+	must_map(READ_WRITE);
+	thread = begin_blocked_pin(&frame);
+	check(!pthread_create(&unmap, NULL, unmap_in_thread, NULL));
+	while (!vfio_type1_pin(space, IOVA, 1, READ_ONLY, &pin)) {
+		vfio_type1_unpin(space, &pin, 0);
+		sched_yield();
+	}
+	__atomic_store_n(&may_pin, 1, __ATOMIC_SEQ_CST);
+	check(!pthread_join(thread, &ret));
+	assert_int_equal((long)ret, -EINVAL);
+	check(!pthread_join(unmap, &ret));
+	assert_int_equal((s64)ret, SIZE);
+	assert_int_equal(fake.nr_pinned, 0);
+	assert_int_equal(listener.calls, 0);
+}
+
 /* ---- pinned pages are dirty ---- */
 
 static void control(u32 flags)
@@ -410,6 +500,9 @@ int main(void)
 		PAGES_TEST(X4_register_refuses_what_it_does_not_know),
 		PAGES_TEST(X4_unmap_tells_who_has_pages_of_it),
 		PAGES_TEST(X4_unmap_waits_for_who_unpins_later_and_asks_again),
+		PAGES_TEST(I3_unmap_that_waits_for_a_device_tells_no_listener),
+		PAGES_TEST(X3_page_pinned_by_two_at_once_is_pinned_once),
+		PAGES_TEST(X3_pin_that_an_unmap_overtakes_is_einval),
 		PAGES_TEST(I3_pinned_pages_are_dirty_until_after_the_unpin),
 		PAGES_TEST(I3_pinned_pages_that_cannot_be_written_are_clean),
 	};
