@@ -90,7 +90,19 @@ void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole);
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova);
 void fake_map_again(struct anyvfio_device *dev, uint64_t iova);
 
-/* io_uring_queue_init() answers this from now on; 0: the real thing. */
-extern int fake_uring_error;
+/**
+ * struct fake_faults - calls of the model that fail from now on
+ * @uring:  io_uring_queue_init(), with this negated errno
+ * @nowait, @write, @sync, @fallocate, @mmap: an errno for preadv2() with
+ *          RWF_NOWAIT, pwritev2(), fdatasync(), fallocate(), mmap() of a file
+ * @alloc:  the n-th allocation from now on
+ * @dsyncs, @syncs: how many writes asked to last, how many fdatasync()
+ */
+extern struct fake_faults {
+	int uring;
+	int nowait, write, sync, fallocate, mmap;
+	unsigned int alloc;
+	unsigned int dsyncs, syncs;
+} fake_faults;
 
 #endif /* TEST_NVME_FAKE_DEVICE_H */

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -322,14 +322,224 @@ static void NVME_memory_unmapped_behind_is_a_transfer_error(void **state)
 	drv_close(&d);
 }
 
+/* What the file system answers, one after the other; the threads make the calls
+ * that can be made to fail. */
+static void open_threads(const char *file)
+{
+	const char *with[] = { file, "engine=threads", NULL };
+
+	memset(&fake_faults, 0, sizeof(fake_faults));
+	drv_open(&d, with);
+	drv_create_io(&d);
+}
+
+static void NVME_errors_of_the_file_system_have_a_status(void **state)
+{
+	struct cmd zero = drv_cmd(0x08, 1);
+	uint64_t buf;
+
+	open_threads(file_option);
+	buf = drv_alloc(&d, 4096);
+	fake_faults.write = ENOSPC;
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0x081 | MORE);
+	fake_faults.write = EDQUOT;
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0x081 | MORE);
+	fake_faults.write = EIO;
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0x280 | MORE);
+	fake_faults.write = 0;
+	fake_faults.sync = EIO;
+	assert_int_equal(drv_flush(&d), 0x280 | MORE);
+	fake_faults.fallocate = EIO;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0x280 | MORE);
+	fake_faults.fallocate = ENOSPC;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0x081 | MORE);
+	/* A shutdown says it in words. */
+	fake_write(d.dev, REG_CC, 4, CC_DEFAULT | 1 << 14);
+	assert_non_null(strstr(fake_messages(), "flush at shutdown failed"));
+	memset(&fake_faults, 0, sizeof(fake_faults));
+	drv_close(&d);
+}
+
+/* No fallocate(), or none for this: zeroes are written, and a deallocation is
+ * the hint that it is. */
+static void NVME_without_fallocate_zeroes_are_written(void **state)
+{
+	struct cmd zero = drv_cmd(0x08, 1), dsm = drv_cmd(0x09, 1);
+	uint64_t buf, ranges;
+	uint32_t *range;
+
+	open_threads(file_option);
+	buf = drv_alloc(&d, 1 << 20);
+	ranges = drv_alloc(&d, 4096);
+	memset(drv_ptr(&d, buf), 1, 1 << 20);
+	assert_int_equal(drv_write(&d, 0, 2048, buf), 0);
+	fake_faults.fallocate = EOPNOTSUPP;
+	range = drv_ptr(&d, ranges);
+	memset(range, 0, 16);
+	range[1] = 2048;
+	drv_set_prps(&dsm, ranges, 0);
+	dsm.dw[11] = 4;
+	assert_int_equal(drv_run(&d, &d.io, &dsm), 0);
+	zero.dw[10] = 1;
+	zero.dw[12] = 2045;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	assert_int_equal(drv_read(&d, 0, 2048, buf), 0);
+	assert_true(is_zero(drv_ptr(&d, buf + 512), 2046 * 512));
+	assert_int_equal(*(uint8_t *)drv_ptr(&d, buf), 1);
+	assert_int_equal(*(uint8_t *)drv_ptr(&d, buf + 2047ul * 512), 1);
+	fake_faults.write = EIO;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0x280 | MORE);
+	memset(&fake_faults, 0, sizeof(fake_faults));
+	drv_close(&d);
+}
+
+/* More zeroes than fit in one call. */
+static void NVME_many_zeroes_are_written_in_turns(void **state)
+{
+	struct cmd zero = drv_cmd(0x08, 1);
+	uint64_t buf;
+
+	assert_int_equal(truncate(image, 32 << 20), 0);
+	open_threads(file_option);
+	buf = drv_alloc(&d, 512);
+	fill(drv_ptr(&d, buf), 512, 1);
+	assert_int_equal(drv_write(&d, 65535, 1, buf), 0);
+	fake_faults.fallocate = EOPNOTSUPP;
+	zero.dw[12] = 65535;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	assert_int_equal(drv_read(&d, 65535, 1, buf), 0);
+	assert_true(is_zero(drv_ptr(&d, buf), 512));
+	memset(&fake_faults, 0, sizeof(fake_faults));
+	drv_close(&d);
+}
+
+/* tmpfs can punch holes, but not make zeroes. */
+static void NVME_image_in_memory_works(void **state)
+{
+	struct cmd zero = drv_cmd(0x08, 1);
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	const char *with[] = { NULL, engine_option, NULL };
+	char file[64];
+	uint64_t buf;
+
+	assert_int_equal(ftruncate(fd, IMAGE_SIZE), 0);
+	snprintf(file, sizeof(file), "file=/proc/self/fd/%d", fd);
+	with[0] = file;
+	drv_open(&d, with);
+	drv_create_io(&d);
+	buf = drv_alloc(&d, 4096);
+	fill(drv_ptr(&d, buf), 4096, 3);
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0);
+	zero.dw[12] = 3;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	zero.dw[10] = 4;
+	zero.dw[12] = 1u << 25 | 2;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	assert_int_equal(drv_read(&d, 0, 8, buf), 0);
+	assert_true(is_zero(drv_ptr(&d, buf), 7 * 512));
+	assert_false(is_zero(drv_ptr(&d, buf), 4096));
+	drv_close(&d);
+	close(fd);
+}
+
+static void NVME_durable_writes_reach_the_medium(void **state)
+{
+	struct cmd fua, zero = drv_cmd(0x08, 1), cache = drv_cmd(0x09, 0);
+	uint64_t buf;
+
+	open_threads(file_option);
+	buf = drv_alloc(&d, 4096);
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0);
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	assert_int_equal(fake_faults.dsyncs + fake_faults.syncs, 0);
+	fua = drv_rw(&d, 0x01, 0, 8, buf, 4096);
+	fua.dw[12] |= 1u << 30;
+	assert_int_equal(drv_run(&d, &d.io, &fua), 0);
+	assert_int_equal(fake_faults.dsyncs, 1);
+	zero.dw[12] = 1u << 30;
+	assert_int_equal(drv_run(&d, &d.io, &zero), 0);
+	assert_int_equal(fake_faults.syncs, 1);
+	assert_int_equal(drv_flush(&d), 0);
+	assert_int_equal(fake_faults.syncs, 2);
+	/* Without a write cache all of them do. */
+	cache.dw[10] = 6;
+	assert_int_equal(drv_admin(&d, &cache), 0);
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0);
+	assert_int_equal(fake_faults.dsyncs, 2);
+	fake_write(d.dev, REG_CC, 4, CC_DEFAULT | 1 << 14);
+	assert_int_equal(fake_faults.syncs, 3);
+	drv_close(&d);
+}
+
+static void NVME_cache_that_cannot_be_asked_is_asked_once(void **state)
+{
+	const char *with[] = { file_option, NULL };
+	uint64_t buf;
+
+	memset(&fake_faults, 0, sizeof(fake_faults));
+	drv_open(&d, with);
+	drv_create_io(&d);
+	buf = drv_alloc(&d, 4096);
+	fake_faults.nowait = EOPNOTSUPP;
+	assert_int_equal(drv_read(&d, 0, 8, buf), 0);
+	fake_faults.nowait = 0;
+	assert_int_equal(drv_read(&d, 0, 8, buf), 0);
+	drv_close(&d);
+}
+
+/* Each allocation of create and start fails once: an error, and no leak. */
+static void NVME_no_memory_is_an_error(void **state)
+{
+	struct anyvfio_device *dev = fake_create(options);
+	unsigned int n, failed = 0;
+	struct cmd compare;
+	uint64_t buf;
+	int ret = -1;
+
+	for (n = 1; ret; n++) {
+		fake_faults.alloc = n;
+		ret = fake_start(dev);
+		fake_faults.alloc = 0;
+		failed += ret != 0;
+		if (ret)
+			assert_int_equal(ret, -ENOMEM);
+	}
+	assert_true(failed >= 3);
+	fake_destroy(dev);
+	open_io();
+	buf = drv_alloc(&d, 4096);
+	compare = drv_rw(&d, 0x05, 0, 8, buf, 4096);
+	fake_faults.alloc = 1;
+	assert_int_equal(drv_run(&d, &d.io, &compare), 0x006 | MORE);
+	fake_faults.alloc = 0;
+	memset(drv_ptr(&d, buf), 0, 4096);
+	assert_int_equal(drv_run(&d, &d.io, &compare), 0);
+	drv_close(&d);
+}
+
 /* ---- engines ---- */
+
+static void NVME_older_io_uring_is_used_too(void **state)
+{
+	const char *with[] = { file_option, "engine=uring", NULL };
+	uint64_t buf;
+
+	fake_faults.uring = -EINVAL;
+	drv_open(&d, with);
+	drv_create_io(&d);
+	buf = drv_alloc(&d, 4096);
+	assert_int_equal(drv_write(&d, 0, 8, buf), 0);
+	assert_int_equal(drv_read(&d, 0, 8, buf), 0);
+	drv_close(&d);
+	fake_faults.uring = 0;
+}
 
 static void NVME_without_io_uring_threads_serve(void **state)
 {
 	const char *with[] = { file_option, NULL };
 	uint64_t buf;
 
-	fake_uring_error = -EPERM;
+	fake_faults.uring = -EPERM;
 	drv_open(&d, with);
 	drv_create_io(&d);
 	assert_int_equal(d.dev->threads, 4);
@@ -345,7 +555,7 @@ static void NVME_without_io_uring_threads_serve(void **state)
 		assert_int_equal(ret, -EPERM);
 		assert_non_null(strstr(said, "engine uring"));
 	}
-	fake_uring_error = 0;
+	fake_faults.uring = 0;
 }
 
 static void NVME_start_without_threads_fails_cleanly(void **state)
@@ -421,6 +631,14 @@ int main(int argc, char **argv)
 		TEST(NVME_image_cut_short_is_a_media_error),
 		TEST(NVME_file_size_limit_is_a_write_fault),
 		TEST(NVME_memory_unmapped_behind_is_a_transfer_error),
+		TEST(NVME_errors_of_the_file_system_have_a_status),
+		TEST(NVME_without_fallocate_zeroes_are_written),
+		TEST(NVME_many_zeroes_are_written_in_turns),
+		TEST(NVME_image_in_memory_works),
+		TEST(NVME_durable_writes_reach_the_medium),
+		TEST(NVME_cache_that_cannot_be_asked_is_asked_once),
+		TEST(NVME_no_memory_is_an_error),
+		TEST(NVME_older_io_uring_is_used_too),
 		TEST(NVME_without_io_uring_threads_serve),
 		TEST(NVME_start_without_threads_fails_cleanly),
 		TEST(NVME_two_controllers_work_side_by_side),

@@ -202,6 +202,10 @@ static void NVME_no_memory_at_all_is_told_at_start(void **state)
 	dev->memory_error = -ENOSPC;
 	assert_int_equal(fake_start(dev), -ENOSPC);
 	dev->memory_error = 0;
+	fake_faults.mmap = ENOMEM;
+	assert_int_equal(fake_start(dev), -ENOMEM);
+	assert_non_null(strstr(fake_messages(), "cannot map"));
+	fake_faults.mmap = 0;
 	assert_int_equal(fake_start(dev), 0);
 	fake_destroy(dev);
 }
