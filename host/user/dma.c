@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * DMA of software functions: through the container's map, with the rights of
- * each mapping, while the function is a bus master.
+ * each mapping, while the function is a bus master.  Behind no IOMMU its addresses
+ * are the program's own.
  */
 #include "pci_device.h"
 #include "type1.h"
@@ -44,29 +45,53 @@ static bool may_show(struct anyvfio_device *fn, u64 *hidden)
 	return show;
 }
 
-/* Why @iova could not be reached. */
-static void explain(struct vfio_type1 *type1, u64 iova, bool write, int err,
-		    char *buf, size_t size)
+/* A program may map a BAR for DMA, as hypervisors do with all their guest has. */
+static bool is_device(struct vfio_type1 *type1, u64 iova, bool write)
 {
+	u32 prot = write ? VFIO_DMA_MAP_FLAG_WRITE : VFIO_DMA_MAP_FLAG_READ;
+	struct vfio_type1_pin pin;
+	bool ours;
+
+	if (vfio_type1_pin(type1, iova, 1, prot, &pin))
+		return false;
+	ours = host_vma_is_ours(u64_to_user_ptr(pin.vaddr), 1);
+	vfio_type1_unpin(type1, &pin, 0);
+	return ours;
+}
+
+static bool has_iommu(const struct anyvfio_device *fn)
+{
+	return fn->group >= 0;
+}
+
+/* Why @iova could not be reached. */
+static void explain(struct anyvfio_device *fn, struct vfio_type1 *type1,
+		    u64 iova, bool write, int err, char *buf, size_t size)
+{
+	const char *which = "the mapping", *what = " has no memory any more";
 	u64 start, last;
 
-	if (!type1)
-		snprintf(buf, size, "the function is behind no IOMMU");
-	else if (!vfio_type1_nearest(type1, iova, &start, &last))
+	if (!type1) {
+		snprintf(buf, size,
+			 has_iommu(fn) ? "its group has no address space"
+				       : "the program has no such memory, and "
+					 "the function is behind no IOMMU");
+		return;
+	}
+	if (!vfio_type1_nearest(type1, iova, &start, &last)) {
 		snprintf(buf, size, "nothing is mapped");
-	else if (err == -EPERM)
-		snprintf(buf, size,
-			 "the mapping 0x%llx-0x%llx may not be %s by devices",
-			 (unsigned long long)start, (unsigned long long)last,
-			 write ? "written" : "read");
-	else if (iova >= start && iova <= last)
-		snprintf(buf, size,
-			 "the memory behind the mapping 0x%llx-0x%llx is gone",
-			 (unsigned long long)start, (unsigned long long)last);
-	else
-		snprintf(buf, size,
-			 "not mapped; the nearest mapping is 0x%llx-0x%llx",
-			 (unsigned long long)start, (unsigned long long)last);
+		return;
+	}
+	if (err == -EPERM) {
+		what = write ? " may not be written" : " may not be read";
+	} else if (iova < start || iova > last) {
+		which = "not mapped; the nearest mapping is";
+		what = "";
+	} else if (is_device(type1, iova, write)) {
+		what = " is a device's: devices do not reach each other";
+	}
+	snprintf(buf, size, "%s 0x%llx-0x%llx%s", which,
+		 (unsigned long long)start, (unsigned long long)last, what);
 }
 
 static void report_fault(struct anyvfio_device *fn, struct vfio_type1 *type1,
@@ -78,7 +103,7 @@ static void report_fault(struct anyvfio_device *fn, struct vfio_type1 *type1,
 	__atomic_fetch_add(&fn->dma_faults, 1, __ATOMIC_RELAXED);
 	if (!may_show(fn, &hidden))
 		return;
-	explain(type1, iova, write, err, why, sizeof(why));
+	explain(fn, type1, iova, write, err, why, sizeof(why));
 	if (hidden)
 		snprintf(more, sizeof(more), " (%llu others were not shown)",
 			 (unsigned long long)hidden);
@@ -101,18 +126,28 @@ void function_dma_exit(struct anyvfio_device *fn)
 			      (unsigned long long)hidden);
 }
 
+static int copy(struct anyvfio_device *fn, struct vfio_type1 *type1, u64 iova,
+		void *buf, size_t len, bool write, size_t *done)
+{
+	if (type1)
+		return vfio_type1_rw(type1, iova, buf, len, write, done);
+	if (has_iommu(fn))
+		return -EFAULT;
+	return write ? port_copy_out(u64_to_user_ptr(iova), buf, len)
+		     : port_copy_in(buf, u64_to_user_ptr(iova), len);
+}
+
 static int dma_rw(struct anyvfio_device *fn, u64 iova, void *buf, size_t len,
 		  bool write, size_t *done)
 {
 	struct vfio_type1 *type1;
-	int ret = -EFAULT;
+	int ret;
 
 	*done = 0;
 	if (!READ_ONCE(fn->dma_on))
 		return -EACCES;
 	type1 = host_device_type1(fn->dev);
-	if (type1)
-		ret = vfio_type1_rw(type1, iova, buf, len, write, done);
+	ret = copy(fn, type1, iova, buf, len, write, done);
 	if (!ret)
 		return 0;
 	report_fault(fn, type1, iova + *done, len - *done, write, ret);
@@ -146,15 +181,17 @@ int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
 		    bool write, struct anyvfio_dma *dma)
 {
 	u32 prot = write ? VFIO_DMA_MAP_FLAG_WRITE : VFIO_DMA_MAP_FLAG_READ;
-	struct vfio_type1_pin pin;
+	struct vfio_type1_pin pin = { .vaddr = iova, .len = len };
 	struct vfio_type1 *type1;
-	int ret = -EFAULT;
+	int ret = 0;
 
 	if (!READ_ONCE(dev->dma_on))
 		return -EACCES;
 	type1 = host_device_type1(dev->dev);
 	if (type1)
 		ret = vfio_type1_pin(type1, iova, len, prot, &pin);
+	else if (has_iommu(dev))
+		ret = -EFAULT;
 	if (ret) {
 		report_fault(dev, type1, iova, len, write, ret);
 		return -EFAULT;
@@ -177,7 +214,8 @@ void anyvfio_dma_unmap(struct anyvfio_device *dev, struct anyvfio_dma *dma,
 		.dma = dma->priv[DMA_MAPPING],
 	};
 
-	vfio_type1_unpin(dma->priv[DMA_TYPE1], &pin, written);
+	if (dma->priv[DMA_TYPE1])
+		vfio_type1_unpin(dma->priv[DMA_TYPE1], &pin, written);
 	__atomic_fetch_sub(&dev->dma_pins, 1, __ATOMIC_RELAXED);
 	memset(dma, 0, sizeof(*dma));
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define MESSAGE_LEN 400
+#define NUMBERS 65536 /* of buses in all segments */
 #define SYMBOL "anyvfio_model"
 
 static const struct anyvfio_model *const models[] = {
@@ -305,6 +306,43 @@ static bool same_addr(const struct anyvfio_device *fn, void *data)
 	       fn->devfn == other->devfn;
 }
 
+/* Numbers that devices have, while the next free one is looked for. */
+static u64 taken[NUMBERS / 64];
+
+static void take(unsigned int number)
+{
+	if (number < NUMBERS)
+		taken[number / 64] |= BIT_ULL(number % 64);
+}
+
+static bool take_bus(const struct anyvfio_device *fn, void *data)
+{
+	if (!fn->devfn)
+		take(fn->segment << 8 | fn->bus);
+	return false;
+}
+
+static bool take_group(const struct anyvfio_device *fn, void *data)
+{
+	take(fn->group);
+	return false;
+}
+
+/* The first number from 1 on that @mark does not take; 0 when there is none. */
+static unsigned int first_free(bool (*mark)(const struct anyvfio_device *fn,
+					    void *data))
+{
+	unsigned int i;
+
+	memset(taken, 0, sizeof(taken));
+	take(0);
+	function_any(mark, NULL);
+	for (i = 0; i < ARRAY_SIZE(taken); i++)
+		if (~taken[i])
+			return i * 64 + __builtin_ctzll(~taken[i]);
+	return 0;
+}
+
 /* What was asked for, or the next bus that has nothing at 00.0. */
 static int choose_addr(struct anyvfio_device *fn)
 {
@@ -324,19 +362,14 @@ static int choose_addr(struct anyvfio_device *fn)
 			 fn->model->name, text);
 		return -EEXIST;
 	}
-	for (bus = 1; bus <= 0xffff; bus++) {
-		fn->segment = bus >> 8;
-		fn->bus = bus;
-		if (!function_any(same_addr, fn))
-			return 0;
+	bus = first_free(take_bus);
+	if (!bus) {
+		port_err("-d %s: no address is free", fn->model->name);
+		return -ENOSPC;
 	}
-	port_err("-d %s: no address is free", fn->model->name);
-	return -ENOSPC;
-}
-
-static bool same_group(const struct anyvfio_device *fn, void *data)
-{
-	return fn->group == *(int *)data;
+	fn->segment = bus >> 8;
+	fn->bus = bus;
+	return 0;
 }
 
 static int choose_group(struct anyvfio_device *fn)
@@ -345,11 +378,15 @@ static int choose_group(struct anyvfio_device *fn)
 	unsigned int group;
 
 	if (!text) {
-		fn->group = 1;
-		while (function_any(same_group, &fn->group))
-			fn->group++;
+		fn->group = first_free(take_group);
 	} else if (!strcmp(text, "none")) {
 		fn->group = -1;
+		if (!fn->run->noiommu) {
+			port_err("-d %s: group=none: without an IOMMU it can "
+				 "only be used in noiommu mode (--noiommu)",
+				 fn->model->name);
+			return -EINVAL;
+		}
 	} else if (parse_field(&p, 10, 0x7fffffff, '\0', &group)) {
 		fn->group = group;
 	} else {

@@ -16,7 +16,8 @@
  * DMA
  *   A device reaches only what the program mapped into its container, with the
  *   right it was mapped with, and only while bus mastering is on.  What hits
- *   nothing is an IOMMU fault: logged, counted, reads as all ones.
+ *   nothing is an IOMMU fault: logged, counted, reads as all ones.  Behind no
+ *   IOMMU (noiommu mode) its addresses are the program's own.
  */
 #ifndef ANYVFIO_DEVICE_H
 #define ANYVFIO_DEVICE_H

@@ -2,6 +2,7 @@
 /* DMA: rights, bus mastering, faults and what is said of them, held memory. */
 #include "harness.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -227,7 +228,61 @@ static void memory_gone_behind_the_mapping_is_a_fault_and_no_crash(void **state)
 	anyvfio_dma_unmap(probe.dev, &dma, 0);
 	assert_int_equal(anyvfio_dma_read(probe.dev, IOVA, &val, 4), -EFAULT);
 	assert_int_equal(val, 0xffffffff);
-	assert_non_null(strstr(host_log_captured(), "is gone"));
+	assert_non_null(strstr(host_log_captured(), "no memory any more"));
+}
+
+/* As a hypervisor does with all that its guest has. */
+static void bar_can_be_mapped_for_dma_but_is_not_reached(void **state)
+{
+	void *bar = bar_map(&c, 0, 0, 0x2000, PROT_READ | PROT_WRITE);
+	uint32_t val = 0;
+
+	assert_int_equal(dma_map(&c, bar, IOVA, 0x2000, RW), 0);
+	assert_int_equal(anyvfio_dma_write(probe.dev, IOVA + 4, &val, 4),
+			 -EFAULT);
+	assert_int_equal(probe.nr, 0);
+	assert_non_null(strstr(host_log_captured(), "is a device's"));
+	bar_unmap(bar, 0x2000);
+}
+
+/* Without an IOMMU the program's memory is all there is. */
+static void noiommu_device_reaches_the_programs_addresses(void **state)
+{
+	static char *devices[] = { PROBE ",group=none" };
+	static const struct host_config config = { .devices = devices,
+						   .nr_devices = 1,
+						   .noiommu = true };
+	struct anyvfio_dma dma;
+	uint32_t val = 0x1234;
+
+	client_close(&c);
+	host_stop();
+	assert_int_equal(host_start(&config), 0);
+	c.container = host_node_open("vfio", O_RDWR);
+	c.group = host_node_open("noiommu-0", O_RDWR);
+	assert_int_equal(host_fd_ioctl(c.group, VFIO_GROUP_SET_CONTAINER,
+				       (unsigned long)&c.container),
+			 0);
+	assert_int_equal(
+		host_fd_ioctl(c.container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU),
+		0);
+	c.device = host_fd_ioctl(c.group, VFIO_GROUP_GET_DEVICE_FD,
+				 (unsigned long)DEVICE_NAME);
+	assert_true(c.device >= 0);
+	assert_int_equal(anyvfio_dma_write(probe.dev, (uintptr_t)mem, &val, 4),
+			 -EACCES);
+	set_bus_master(&c, true);
+	assert_int_equal(anyvfio_dma_write(probe.dev, (uintptr_t)mem, &val, 4),
+			 0);
+	assert_memory_equal(mem, &val, 4);
+	assert_int_equal(
+		anyvfio_dma_map(probe.dev, (uintptr_t)mem, 64, true, &dma), 0);
+	assert_ptr_equal(dma.ptr, mem);
+	assert_int_equal(dma.len, 64);
+	anyvfio_dma_unmap(probe.dev, &dma, 0);
+	assert_int_equal(anyvfio_dma_read(probe.dev, 0x1000, &val, 4), -EFAULT);
+	assert_int_equal(val, 0xffffffff);
+	assert_non_null(strstr(host_log_captured(), "behind no IOMMU"));
 }
 
 static struct anyvfio_dma held;
@@ -282,6 +337,8 @@ int main(void)
 		T(held_piece_ends_with_its_mapping),
 		T(unmap_waits_until_the_device_lets_go),
 		T(memory_gone_behind_the_mapping_is_a_fault_and_no_crash),
+		T(bar_can_be_mapped_for_dma_but_is_not_reached),
+		T(noiommu_device_reaches_the_programs_addresses),
 		T(piece_let_go_in_stop_is_in_time),
 	};
 

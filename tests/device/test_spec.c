@@ -62,6 +62,20 @@ static void devices_get_the_next_bus_and_group(void **state)
 	remove_all(&m);
 }
 
+/* Gaps are filled, from the lowest. */
+static void free_places_are_used_from_the_lowest(void **state)
+{
+	struct machine m = { .nr = 0 };
+
+	assert_int_equal(add(&m, "edu,group=3"), 0);
+	assert_int_equal(add(&m, "edu,addr=02:00.1,group=9"), 0);
+	assert_int_equal(add(&m, "edu,addr=03:00.0"), 0);
+	assert_int_equal(add(&m, "edu"), 0);
+	assert_place(m.dev[2], "0000:03:00.0", 1);
+	assert_place(m.dev[3], "0000:02:00.0", 2);
+	remove_all(&m);
+}
+
 static void devices_do_not_share_addresses(void **state)
 {
 	struct host_pci_sysfs a, b;
@@ -197,6 +211,23 @@ static void sizes_have_suffixes(void **state)
 	}
 }
 
+/* In noiommu mode the core makes a group, and says so. */
+static void group_none_is_for_noiommu_mode(void **state)
+{
+	static const struct host_config noiommu = { .noiommu = true };
+	struct host_pci_sysfs sysfs;
+	struct anyvfio_device *dev;
+
+	host_stop();
+	assert_int_equal(host_start(&noiommu), 0);
+	dev = host_pci_create("edu,group=none", 0, &noiommu);
+	assert_false(IS_ERR(dev));
+	host_pci_sysfs(dev, &sysfs);
+	assert_true(sysfs.noiommu);
+	assert_true(sysfs.group >= 0);
+	host_pci_destroy(dev);
+}
+
 static void size_not_given_is_the_default(void **state)
 {
 	struct machine m = { .nr = 0 };
@@ -241,6 +272,7 @@ static void bad_strings_say_what_is_wrong(void **state)
 		{ "edu,addr=1:2:3:4.0", -EINVAL, "is not an address" },
 		{ "edu,addr=-1:0.0", -EINVAL, "is not an address" },
 		{ "edu,group=-1", -EINVAL, "neither a number nor none" },
+		{ "edu,group=none", -EINVAL, "(--noiommu)" },
 		{ "edu,group=x", -EINVAL, "neither a number nor none" },
 		{ "edu,group=99999999999", -EINVAL, "neither a number" },
 		{ "edu,dma_mask=x", -EINVAL, "dma_mask=x is not a size" },
@@ -368,6 +400,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(devices_get_the_next_bus_and_group),
+		T(free_places_are_used_from_the_lowest),
 		T(devices_do_not_share_addresses),
 		T(same_machine_gets_the_same_addresses),
 		T(addresses_run_out_with_a_message),
@@ -375,6 +408,7 @@ int main(void)
 		T(empty_value_is_a_value),
 		T(sizes_have_suffixes),
 		T(size_not_given_is_the_default),
+		T(group_none_is_for_noiommu_mode),
 		T(bad_strings_say_what_is_wrong),
 		T(taken_address_is_refused),
 		T(model_that_fails_without_a_word_is_named),
