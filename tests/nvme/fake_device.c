@@ -609,7 +609,7 @@ ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t off,
 			   int flags)
 {
 	if (flags & RWF_DSYNC)
-		fake_faults.dsyncs++;
+		__atomic_fetch_add(&fake_faults.dsyncs, 1, __ATOMIC_RELAXED);
 	if (fails(fake_faults.write))
 		return -1;
 	return __real_pwritev64v2(fd, iov, nr, off, flags);
@@ -617,7 +617,7 @@ ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t off,
 
 int __wrap_fdatasync(int fd)
 {
-	fake_faults.syncs++;
+	__atomic_fetch_add(&fake_faults.syncs, 1, __ATOMIC_RELAXED);
 	return fails(fake_faults.sync) ? -1 : __real_fdatasync(fd);
 }
 
