@@ -565,7 +565,6 @@ static void file_stop(struct nvme *n)
 const struct nvme_backend nvme_file = {
 	.request_size = sizeof(struct file_request),
 	.nr_requests = NR_REQUESTS,
-	.write_cache = true,
 	.check = nvme_image_check,
 	.start = file_start,
 	.stop = file_stop,

@@ -239,15 +239,11 @@ static const struct feature features[] = {
 };
 /* clang-format on */
 
-static const struct feature *find_feature(const struct nvme *n,
-					  const struct nvme_request *req)
+static const struct feature *find_feature(const struct nvme_request *req)
 {
 	unsigned int fid = req->cmd.cdw10 & 0xff;
 
 	if (fid >= NVME_ARRAY_SIZE(features) || !features[fid].get)
-		return NULL;
-	/* Memory has no write cache to switch. */
-	if (fid == NVME_FEAT_WRITE_CACHE && !n->backend->write_cache)
 		return NULL;
 	return &features[fid];
 }
@@ -259,7 +255,7 @@ static uint16_t unknown_feature(struct nvme_request *req)
 
 uint16_t nvme_get_features(struct nvme *n, struct nvme_request *req)
 {
-	const struct feature *feature = find_feature(n, req);
+	const struct feature *feature = find_feature(req);
 
 	if (!feature)
 		return unknown_feature(req);
@@ -280,27 +276,25 @@ uint16_t nvme_get_features(struct nvme *n, struct nvme_request *req)
 	}
 }
 
+/*
+ * A feature of the controller is set with no namespace, or all.  Programs name
+ * the one there is too (QEMU does, to switch the write cache), and mean the same.
+ */
 static uint16_t check_set_nsid(const struct feature *feature,
 			       struct nvme_request *req)
 {
 	uint32_t nsid = req->cmd.nsid;
 
-	if (nsid == NVME_ALL_NAMESPACES)
+	if (nsid == NVME_NSID || nsid == NVME_ALL_NAMESPACES)
 		return 0;
-	if (feature->flags & NVME_FEATURE_NAMESPACE) {
-		if (nsid != NVME_NSID)
-			return nvme_bad(req, NVME_SC_INVALID_NAMESPACE,
-					NVME_AT(nsid));
-	} else if (nsid) {
-		return nvme_bad(req, NVME_SC_NOT_NAMESPACE_SPECIFIC,
-				NVME_AT(nsid));
-	}
-	return 0;
+	if (!nsid && !(feature->flags & NVME_FEATURE_NAMESPACE))
+		return 0;
+	return nvme_bad(req, NVME_SC_INVALID_NAMESPACE, NVME_AT(nsid));
 }
 
 uint16_t nvme_set_features(struct nvme *n, struct nvme_request *req)
 {
-	const struct feature *feature = find_feature(n, req);
+	const struct feature *feature = find_feature(req);
 	uint16_t status;
 
 	if (!feature)

@@ -86,9 +86,8 @@ static void fill_controller(const struct nvme *n, struct nvme_id_controller *id)
 	id->nn = NVME_NSID;
 	id->oncs = NVME_ONCS_COMPARE | NVME_ONCS_DSM | NVME_ONCS_WRITE_ZEROES |
 		   NVME_ONCS_SELECT;
-	id->vwc = NVME_VWC_FLUSH_ALL;
-	if (n->backend->write_cache)
-		id->vwc |= NVME_VWC_PRESENT;
+	/* Memory has none, but programs insist on switching it off. */
+	id->vwc = NVME_VWC_PRESENT | NVME_VWC_FLUSH_ALL;
 	set_subnqn(n, id->subnqn, sizeof(id->subnqn));
 	id->psd[0].max_power = 500;
 }

@@ -133,7 +133,6 @@ struct nvme_request {
 /**
  * struct nvme_backend - where the blocks are
  * @request_size, @nr_requests: struct nvme_request comes first in its own
- * @write_cache: what was written needs a flush to last
  * @check:   in create: what can be checked without a side effect
  * @start:   opens it and sets nvme::nr_blocks and nvme::readonly
  * @stop:    opposite of @start; nothing is in flight
@@ -148,7 +147,6 @@ struct nvme_request {
 struct nvme_backend {
 	size_t request_size;
 	unsigned int nr_requests;
-	bool write_cache;
 	int (*check)(struct nvme *n);
 	int (*start)(struct nvme *n);
 	void (*stop)(struct nvme *n);

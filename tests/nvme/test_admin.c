@@ -215,7 +215,7 @@ static void NVME_identify_controller_is_complete(void **state)
 	assert_int_equal(id[513], 0x44);
 	assert_int_equal(get32(id, 516), 1); /* NN */
 	assert_int_equal(get16(id, 520), 0x1d); /* ONCS */
-	assert_int_equal(id[525], 6); /* VWC: none, flush takes all */
+	assert_int_equal(id[525], 7); /* VWC: present, flush takes all */
 	assert_int_equal(get32(id, 536), 0); /* SGLS */
 	assert_memory_equal(id + 768, "nqn.2014-08.org.nvmexpress:uuid:", 32);
 	assert_int_equal(strlen((char *)id + 768), 32 + 36);
@@ -342,9 +342,13 @@ static void NVME_features_hold_what_is_set(void **state)
 		uint8_t fid;
 		uint32_t set, get;
 	} feat[] = {
-		{ 0x01, 0x11223304, 0x11223304 }, { 0x02, 0x60, 0x60 },
-		{ 0x04, 0x1234, 0x1234 },	  { 0x05, 0x1ff, 0x1ff },
-		{ 0x08, 0x1234, 0x1234 },	  { 0x0a, 1, 1 },
+		{ 0x01, 0x11223304, 0x11223304 },
+		{ 0x02, 0x60, 0x60 },
+		{ 0x04, 0x1234, 0x1234 },
+		{ 0x05, 0x1ff, 0x1ff },
+		{ 0x06, 0, 0 },
+		{ 0x08, 0x1234, 0x1234 },
+		{ 0x0a, 1, 1 },
 		{ 0x0b, 0x103, 0x103 },
 	};
 	uint32_t before;
@@ -383,9 +387,6 @@ static void NVME_features_refuse_wrong_values(void **state)
 	assert_int_equal(feature(true, 0x07, 0xffff0000, 0), 0x002 | DMORE);
 	assert_int_equal(feature(false, 0x01 | 4 << 8, 0, 0), 0x002 | DMORE);
 	assert_int_equal(feature(false, 0x01 | 7 << 8, 0, 0), 0x002 | DMORE);
-	/* Memory has no write cache; others are not there at all. */
-	assert_int_equal(feature(true, 0x06, 0, 0), 0x002 | DMORE);
-	assert_int_equal(feature(false, 0x06, 0, 0), 0x002 | DMORE);
 	assert_int_equal(feature(false, 0x00, 0, 0), 0x002 | DMORE);
 	assert_int_equal(feature(false, 0x03, 0, 1), 0x002 | DMORE);
 	assert_int_equal(feature(false, 0x0c, 0, 0), 0x002 | DMORE);
@@ -395,8 +396,9 @@ static void NVME_features_refuse_wrong_values(void **state)
 static void NVME_features_know_their_scope(void **state)
 {
 	assert_int_equal(feature(true, 1u << 31 | 0x08, 0, 0), 0x10d | DMORE);
-	assert_int_equal(feature(true, 0x08, 0, 1), 0x10f | DMORE);
+	assert_int_equal(feature(true, 0x08, 0, 1), 0);
 	assert_int_equal(feature(true, 0x08, 0, ~0u), 0);
+	assert_int_equal(feature(true, 0x08, 0, 2), 0x00b | DMORE);
 	assert_int_equal(feature(true, 0x05, 0, 0), 0x00b | DMORE);
 	assert_int_equal(feature(true, 0x05, 0, 2), 0x00b | DMORE);
 	assert_int_equal(feature(true, 0x05, 0, ~0u), 0);
