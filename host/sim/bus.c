@@ -88,6 +88,8 @@ struct device *sim_device_create(const char *name, int group_id)
 void sim_device_destroy(struct device *dev)
 {
 	dev->bound = false;
+	/* Who made a group takes it away again. */
+	WARN_ON(dev->group && dev->group->made);
 	if (dev->group)
 		leave(dev);
 	sim_count(SIM_COUNT_DEVICES, -1);

@@ -120,20 +120,4 @@ extern struct list_head sim_nodes; /* node.c, which needs the core */
 int sim_file_open(const char *name, const struct port_file_ops *ops,
 		  void *priv);
 
-struct iommu_group {
-	struct list_head node, devices;
-	int id;
-	unsigned int refs;
-	bool made;
-	void *owner;
-	struct port_iommu *iommu; /* what it is attached to (iommu.c) */
-};
-
-struct device {
-	char name[32];
-	struct iommu_group *group;
-	struct list_head node; /* of the group's */
-	bool has_iommu, bound, managed;
-};
-
 #endif /* ANYVFIO_SIM_ENGINE_H */

@@ -25,10 +25,13 @@ struct port_iommu {
 };
 
 static unsigned int nr_maps;
+static bool tracks_dirty;
 
+/* Whether it sees the writes of devices, the seed decides. */
 void sim_iommu_begin(void)
 {
 	nr_maps = 0;
+	tracks_dirty = sim_random(4);
 }
 
 /* ---- life, groups ---- */
@@ -109,7 +112,7 @@ bool port_iommu_range(struct port_iommu *iommu, unsigned int i, u64 *start,
 
 bool port_iommu_tracks_dirty(struct port_iommu *iommu)
 {
-	return false;
+	return tracks_dirty;
 }
 
 /* ---- mappings ---- */

@@ -123,6 +123,22 @@ u64 sim_eventfd_read(int fd);
 
 /* ---- the bus (bus.c) ---- */
 
+struct iommu_group {
+	struct list_head node, devices;
+	int id;
+	unsigned int refs;
+	bool made;
+	void *owner;
+	struct port_iommu *iommu; /* what it is attached to (iommu.c) */
+};
+
+struct device {
+	char name[32];
+	struct iommu_group *group;
+	struct list_head node; /* of the group's */
+	bool has_iommu, bound, managed;
+};
+
 /* @group_id negative: behind no IOMMU. */
 struct device *sim_device_create(const char *name, int group_id);
 /* Not bound any more; gone with the last reference to its group. */

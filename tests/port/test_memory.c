@@ -9,7 +9,7 @@ static void memory_is_zeroed_also_when_used_before(void)
 
 	for (round = 0; round < 4; round++) {
 		p = port_zalloc(300);
-		check(p && IS_ALIGNED((uintptr_t)p, 16));
+		check(p && IS_ALIGNED((uintptr_t)p, 8));
 		for (i = 0; i < 300; i++)
 			check(!p[i]);
 		memset(p, 0xff, 300);

@@ -64,6 +64,12 @@ BUGS = [
     ('a failed node leaves the group\'s memory', 'core/group.c',
      '\tport_free(group);\n\treturn ERR_PTR(ret);', '\treturn ERR_PTR(ret);'),
 
+    ('a noiommu group is opened without the right', 'core/group.c',
+     '\tif (noiommu && !port_capable(PORT_CAP_RAWIO))\n'
+     '\t\tgoto err_put_group;\n', ''),
+    ('a made-up group stays', 'core/noiommu.c',
+     '\t\tport_iommu_group_remove_device(dev);\n', '\t\t;\n'),
+
     # ---- containers ----
     ('a failed attach keeps the claim', 'core/container.c',
      'err_release_claim:\n\trelease_claim(group);\n', 'err_release_claim:\n'),
@@ -87,6 +93,9 @@ BUGS = [
      '\t\tret = -EINVAL;\n\t\tgoto out_unlock;\n', '\t\treturn -EINVAL;\n'),
     ('a group stays listed', 'core/container.c',
      '\tlist_del(&group->container_node);\n', ''),
+
+    ('kinds of groups mix', 'core/container.c',
+     '\t    container->noiommu != group->noiommu) {', '\t    false) {'),
 
     # ---- backends ----
     ('groups stay attached when one fails', 'core/iommu_driver.c',
@@ -195,6 +204,20 @@ BUGS = [
      '\tvfio_type1_unpin_all(type1);\n', ''),
     ('listeners are not told', 'iommu/type1_map.c',
      '\t\tvfio_type1_notify_unmap(type1, dma);\n', ''),
+    ('a failed pin keeps the mapping', 'iommu/type1_pages.c',
+     'err_put_dma:\n\tvfio_dma_put(dma);\n', 'err_put_dma:\n'),
+    ('a failed pin leaks', 'iommu/type1_pages.c',
+     'err_free:\n\tport_free(page);\n', 'err_free:\n'),
+    ('a pinned page is not put back', 'iommu/type1_pages.c',
+     '\tif (ret)\n\t\tunpin_on_host(type1, page);\n', ''),
+    ('bits of dirty pages leak', 'iommu/type1_map.c',
+     '\tport_free(dma->dirty);\n', ''),
+    ('a write is not marked', 'iommu/type1_access.c',
+     '\tif (written) {', '\tif (false) {'),
+    ('a bitmap that failed leaves the mapping without users',
+     'iommu/type1_map.c', '\t\trefcount_set(&dma->users, 1);\n', ''),
+    ('a failed insertion leaks nodes', 'iommu/iova.c',
+     'err_free:\n\tfree_spares(head);\n', 'err_free:\n'),
     ('a failed map leaks', 'iommu/type1_map.c',
      '\tret = map_dma(type1, dma);\n\tif (ret)\n\t\tfree_dma(dma);\n',
      '\tret = map_dma(type1, dma);\n'),

@@ -334,6 +334,142 @@ static void use_what_is_registered(void *arg)
 	}
 }
 
+/* ---- noiommu groups beside a real one; the kinds never mix (G4, N) ---- */
+
+static void prepare_noiommu(void)
+{
+	sim_set_noiommu(true);
+	sim_allow(PORT_CAP_RAWIO, true);
+	fake[0] = fake_add("a", 7);
+	/* It is made, and named by the lowest number that is free. */
+	fake[1] = fake_add("n", -1);
+	group[0] = sim_open_group(7, false);
+	group[1] = sim_open_group(0, true);
+	check(group[0] > 0 && group[1] > 0);
+	container[0] = sim_open_container();
+}
+
+static void join_whatever_it_is(void *arg)
+{
+	uintptr_t self = (uintptr_t)arg;
+	unsigned int i;
+	long ret;
+	int fd;
+
+	for (i = 0; i < 4; i++) {
+		ret = set_container(group[self], container[0]);
+		check(!ret || ret == -EPERM || !nothing_fails());
+		if (ret)
+			continue;
+		ret = sim_ioctl_value(container[0], VFIO_SET_IOMMU,
+				      self ? VFIO_NOIOMMU_IOMMU
+					   : VFIO_TYPE1_IOMMU);
+		check(!ret || ret == -EPERM || !nothing_fails());
+		fd = get_device_fd(group[self], self ? "n" : "a");
+		check(fd > 0 || fd == -EPERM || ret || !nothing_fails());
+		sim_ioctl(fd, VFIO_DEVICE_RESET, NULL);
+		close_if_open(&fd);
+		check(unset_container(group[self]) == 0);
+	}
+}
+
+/* Rights that are taken away are missed at the next open. */
+static void drop_rights(void *arg)
+{
+	sim_sleep_ms(10);
+	sim_allow(PORT_CAP_RAWIO, false);
+	check(sim_open_group(0, true) == -EPERM || !nothing_fails());
+	sim_allow(PORT_CAP_RAWIO, true);
+}
+
+static void add_noiommu(void *arg)
+{
+	struct fake *own = fake_add("m", -1);
+
+	check(own || !nothing_fails());
+	sim_yield();
+	if (own)
+		fake_remove(own);
+}
+
+static void finish_noiommu(void)
+{
+	close_if_open(&group[0]);
+	close_if_open(&group[1]);
+	close_if_open(&container[0]);
+	fake_remove(fake[0]);
+	fake_remove(fake[1]);
+}
+
+/* ---- a native driver comes and goes in the group (V1, V2) ---- */
+
+static struct device *native;
+
+static void prepare_native(void)
+{
+	prepare_device();
+	native = sim_device_create("native", 7);
+	check(sim_device_bind(native, false) == 0);
+}
+
+/* It binds when the group is not owned, and only then. */
+static void bind_and_unbind(void *arg)
+{
+	unsigned int i;
+	int ret;
+
+	sim_device_unbind(native);
+	for (i = 0; i < 4; i++) {
+		ret = sim_device_bind(native, false);
+		check(!ret || ret == -EBUSY);
+		if (ret)
+			continue;
+		sim_yield();
+		check(!sim_group_is_owned(native));
+		sim_device_unbind(native);
+	}
+}
+
+static void appear(void *arg)
+{
+	struct device *dev = sim_device_create("late", 7);
+
+	sim_call_begin();
+	vfio_group_device_added(dev->group, dev);
+	sim_call_end();
+	sim_yield();
+	sim_device_destroy(dev);
+}
+
+static void use_when_viable(void *arg)
+{
+	unsigned int i;
+	long ret;
+	int g, d;
+
+	for (i = 0; i < 4; i++) {
+		g = sim_open_group(7, false);
+		check(g > 0 || !nothing_fails());
+		ret = set_container(g, container[0]);
+		check(!ret || ret == -EBUSY || !nothing_fails());
+		if (!ret) {
+			check(get_status(g) & VFIO_GROUP_FLAGS_VIABLE ||
+			      !nothing_fails());
+			set_iommu(container[0]);
+			d = get_device_fd(g, "a");
+			check(d > 0 || !nothing_fails());
+			close_if_open(&d);
+		}
+		close_if_open(&g);
+	}
+}
+
+static void finish_native(void)
+{
+	finish_device();
+	sim_device_destroy(native);
+}
+
 /* clang-format off */
 const struct scenario close_scenarios[] = {
 	{ "close in any order", prepare_one,
@@ -361,6 +497,13 @@ const struct scenario close_scenarios[] = {
 	{ "backends come and go", prepare_two_groups,
 	  { register_again_and_again, use_what_is_registered },
 	  finish_two_groups, 800, 6 },
+	{ "kinds of groups", prepare_noiommu,
+	  { join_whatever_it_is, join_whatever_it_is, drop_rights,
+	    add_noiommu },
+	  finish_noiommu, 800, 6 },
+	{ "native driver in the group", prepare_native,
+	  { bind_and_unbind, use_when_viable, appear },
+	  finish_native, 800, 6 },
 	{ NULL },
 };
 /* clang-format on */

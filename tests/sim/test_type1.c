@@ -219,6 +219,115 @@ static void track_dirty(void *arg)
 	}
 }
 
+/* A page that was written while dirty pages are kept is in the next bitmap. */
+static bool is_dirty(unsigned int page)
+{
+	u64 bits = 0;
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap cmd;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} arg = {
+		.cmd.argsz = sizeof(arg),
+		.cmd.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
+		.get.iova = IOVA,
+		.get.size = PAGES * PAGE_SIZE,
+		.get.bitmap.pgsize = PAGE_SIZE,
+		.get.bitmap.size = sizeof(bits),
+		.get.bitmap.data = (void *)&bits,
+	};
+	long ret = sim_ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &arg);
+
+	check(!ret || !nothing_fails());
+	return ret || bits >> page & 1;
+}
+
+/* The same with the last of it, as the mapping goes. */
+static bool unmap_is_dirty(unsigned int page)
+{
+	u64 bits = 0;
+	struct {
+		struct vfio_iommu_type1_dma_unmap unmap;
+		struct vfio_bitmap bitmap;
+	} arg = {
+		.unmap.argsz = sizeof(arg),
+		.unmap.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
+		.unmap.iova = IOVA,
+		.unmap.size = PAGES * PAGE_SIZE,
+		.bitmap.pgsize = PAGE_SIZE,
+		.bitmap.size = sizeof(bits),
+		.bitmap.data = (void *)&bits,
+	};
+	long ret = sim_ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg);
+
+	check(!ret || !nothing_fails());
+	return ret || bits >> page & 1;
+}
+
+static void migrate(void *arg)
+{
+	unsigned int i, page;
+	u8 byte = 1;
+
+	if (map_dma(container, IOVA, pages, PAGES * PAGE_SIZE))
+		return;
+	if (dirty(VFIO_IOMMU_DIRTY_PAGES_FLAG_START))
+		return;
+	is_dirty(0);
+	for (i = 0; i < 4; i++) {
+		page = sim_random(PAGES);
+		if (sim_pwrite(device, &byte, 1, IOVA + page * PAGE_SIZE) == 1)
+			check(is_dirty(page));
+	}
+	page = sim_random(PAGES);
+	if (sim_pwrite(device, &byte, 1, IOVA + page * PAGE_SIZE) == 1)
+		check(unmap_is_dirty(page));
+}
+
+static void ask_info(void *arg)
+{
+	struct {
+		struct vfio_iommu_type1_info info;
+		u8 caps[256];
+	} buf;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		memset(&buf, 0, sizeof(buf));
+		buf.info.argsz = sizeof(buf);
+		if (sim_ioctl(container, VFIO_IOMMU_GET_INFO, &buf))
+			check(!nothing_fails());
+		else
+			check(buf.info.flags & VFIO_IOMMU_INFO_CAPS);
+	}
+}
+
+/* ---- so many mappings that their tree grows and shrinks ---- */
+
+#define MANY 150
+#define GAP (2 * PAGE_SIZE)
+
+static void map_and_unmap_many(void *arg)
+{
+	static bool mapped[MANY];
+	unsigned int i, n;
+	long ret;
+
+	memset(mapped, 0, sizeof(mapped));
+	for (i = 0; i < MANY; i++) {
+		n = i * 7 % MANY;
+		ret = map_dma(container, IOVA + n * GAP, pages, PAGE_SIZE);
+		check(!ret || !nothing_fails());
+		mapped[n] = !ret;
+	}
+	sim_set_faults(false);
+	for (i = 0; i < MANY; i++) {
+		n = i * 11 % MANY;
+		ret = unmap_dma(container, IOVA + n * GAP, GAP);
+		check(ret == (mapped[n] ? (long)PAGE_SIZE : 0));
+	}
+	check(!sim_iommu_nr_maps());
+}
+
 /* clang-format off */
 const struct scenario type1_scenarios[] = {
 	{ "unmap under DMA", prepare_user,
@@ -237,6 +346,12 @@ const struct scenario type1_scenarios[] = {
 	{ "dirty pages under DMA", prepare_user,
 	  { map_use_unmap, track_dirty, do_dma },
 	  finish_user, 600, 4 },
+	{ "dirty pages are told", prepare_user,
+	  { migrate, do_dma, ask_info },
+	  finish_user, 600, 6 },
+	{ "many mappings", prepare_user,
+	  { map_and_unmap_many },
+	  finish_user, 4, 1 },
 	{ NULL },
 };
 /* clang-format on */
