@@ -31,8 +31,27 @@ void path_init(const char *dir, const struct settings *settings)
 	smp_store_release(&path_settings, settings);
 }
 
+/* A descriptor that went through exec() is no longer ours, though it is still
+ * named: "/memfd:/dev/vfio/7 (deleted)". */
+static size_t reveal_inherited(char *name, size_t len)
+{
+	static const char head[] = "/memfd:", tail[] = " (deleted)";
+	size_t skip = strlen(head), cut = strlen(tail);
+
+	if (len < skip + cut || memcmp(name, head, skip) ||
+	    memcmp(name + skip, NODES "/", strlen(NODES) + 1) ||
+	    memcmp(name + len - cut, tail, cut))
+		return len;
+	len -= skip + cut;
+	memmove(name, name + skip, len);
+	name[len] = '\0';
+	return len;
+}
+
 size_t path_reveal(char *name, size_t len)
 {
+	if (path_active())
+		len = reveal_inherited(name, len);
 	if (!path_active() || len < root_len || memcmp(name, root, root_len))
 		return len;
 	if (len == root_len) {
@@ -349,14 +368,22 @@ static bool fd_watched(int fd)
 	       READ_ONCE(watched[fd / 64]) >> fd % 64 & 1;
 }
 
-void path_watch_fd(int fd, enum path_kind kind)
+static void set_watched(int fd, bool watch)
 {
-	bool watch = kind == PATH_ABOVE || kind == PATH_TREE;
-
 	if (likely(watch == fd_watched(fd)) || fd < 0 || fd >= WATCHED_FDS)
 		return;
 	__atomic_xor_fetch(&watched[fd / 64], 1ull << fd % 64,
 			   __ATOMIC_RELAXED);
+}
+
+void path_watch_fd(int fd, enum path_kind kind)
+{
+	set_watched(fd, kind == PATH_ABOVE || kind == PATH_TREE);
+}
+
+void path_copied_fd(int old, int new)
+{
+	set_watched(new, fd_watched(old));
 }
 
 static void resolve_relative(struct path *path, int dirfd, const char *name)

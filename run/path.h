@@ -75,6 +75,8 @@ const char *path_shown(const struct path *path);
 
 /* @fd is an open directory in which names may concern us, or not. */
 void path_watch_fd(int fd, enum path_kind kind);
+/* @new is a copy of @old, or replaced by it. */
+void path_copied_fd(int old, int new);
 /* The program's directory changed. */
 void path_cwd_changed(void);
 

@@ -150,10 +150,8 @@ static int make_directory(struct run *run)
 	unsigned int place;
 	int ret, first = 0;
 
-	for (place = 0;; place++) {
+	for (place = 0; place < RUNDIR_PLACES; place++) {
 		ret = rundir_create(&run->dir, place);
-		if (ret == -ENOENT)
-			break;
 		if (!ret) {
 			ret = fill_directory(run);
 			if (!ret)

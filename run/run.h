@@ -62,9 +62,10 @@ struct rundir {
 	int alive;
 };
 
-/* Makes the directory in the @attempt-th place that may have room for one.  0;
- * -ENOENT: there is no such place; or why this one has none. */
-int rundir_create(struct rundir *dir, unsigned int attempt);
+/* Makes the directory in the @place-th of the places that may have room for one:
+ * 0, or why this one has none; -EINVAL: it is not given. */
+#define RUNDIR_PLACES 4u
+int rundir_create(struct rundir *dir, unsigned int place);
 void rundir_remove(struct rundir *dir);
 /* Removes what runs that were killed have left beside @dir. */
 void rundir_clean_stale(const struct rundir *dir);

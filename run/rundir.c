@@ -19,21 +19,21 @@
 #define TRIES 100
 
 /* A place for run directories: absolute, ours to write, no link in it. */
-static int find_place(unsigned int attempt, char place[PATH_MAX])
+static int find_place(unsigned int i, char place[PATH_MAX])
 {
 	const char *tmp = getenv("TMPDIR");
-	const char *places[] = { getenv("XDG_RUNTIME_DIR"), "/dev/shm",
-				 tmp && *tmp ? tmp : "/tmp", "/tmp" };
+	const char *places[RUNDIR_PLACES] = { getenv("XDG_RUNTIME_DIR"),
+					      "/dev/shm",
+					      tmp && *tmp ? tmp : "/tmp",
+					      "/tmp" };
 	struct stat st;
 
-	if (attempt >= ARRAY_SIZE(places))
-		return -ENOENT;
-	if (!places[attempt] || places[attempt][0] != '/')
+	if (!places[i] || places[i][0] != '/')
 		return -EINVAL;
-	if (!realpath(places[attempt], place))
+	if (!realpath(places[i], place))
 		return -errno;
 	/* Left in the environment by another user: su, sudo. */
-	if (!attempt && (stat(place, &st) || st.st_uid != geteuid()))
+	if (!i && (stat(place, &st) || st.st_uid != geteuid()))
 		return -EPERM;
 	return access(place, W_OK | X_OK) ? -errno : 0;
 }
@@ -177,16 +177,16 @@ static int create_in(struct rundir *dir, const char *place)
 	return dir->lock;
 }
 
-int rundir_create(struct rundir *dir, unsigned int attempt)
+int rundir_create(struct rundir *dir, unsigned int place)
 {
-	char place[PATH_MAX];
+	char path[PATH_MAX];
 	int ret, tries = 0;
 
-	ret = find_place(attempt, place);
+	ret = find_place(place, path);
 	if (ret)
 		return ret;
 	do {
-		ret = create_in(dir, place);
+		ret = create_in(dir, path);
 	} while (ret == -EAGAIN && ++tries < TRIES);
 	if (ret)
 		return ret;
