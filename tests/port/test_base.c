@@ -209,5 +209,5 @@ const struct world_test base_tests[] = {
 	TEST(list_safe_walk_may_delete_and_reverse_undoes),
 	TEST(byte_order_is_little_endian),
 	TEST(warn_on_tells_its_condition_and_reports_it),
-	{ NULL },
+	{ 0 },
 };

@@ -208,5 +208,5 @@ const struct world_test copy_tests[] = {
 	TEST(string_is_copied_with_its_end_and_no_further),
 	TEST(string_without_an_end_in_its_size_is_einval),
 	TEST(string_that_runs_into_an_unmapped_page_is_efault),
-	{ NULL },
+	{ 0 },
 };

@@ -5,7 +5,9 @@
  */
 #include "host.h"
 #include "copy.h"
+#include "fault.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -365,6 +367,51 @@ static void probe_of_nothing_is_0_and_of_the_impossible_efault(void)
 	check(traps == 0);
 }
 
+/* ---- fork ---- */
+
+static struct mutex first, second;
+
+/* What another thread was about to do when the process was forked. */
+static void *hold_both(void *arg)
+{
+	mutex_lock(&first);
+	mutex_lock(&second);
+	WRITE_ONCE(*(bool *)arg, true);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void child_of_fork_holds_nothing_and_starts_anew(void)
+{
+	bool held = false;
+	pthread_t thread;
+	int status = -1;
+	pid_t pid;
+
+	mutex_init(&first);
+	mutex_init(&second);
+	check(!pthread_create(&thread, NULL, hold_both, &held));
+	while (!READ_ONCE(held))
+		usleep(100);
+	pid = fork();
+	if (!pid) {
+		lock_after_fork();
+		host_fault_after_fork();
+		lock_assert_none_held();
+		mutex_init(&first);
+		mutex_lock(&first);
+		check(first.owner == gettid());
+		mutex_unlock(&first);
+		set(SIGSEGV, step_over, 0);
+		touch(bad_page);
+		check(calls == 1);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	check(!status);
+}
+
 /* ---- running ---- */
 
 static const struct test {
@@ -396,6 +443,7 @@ static const struct test {
 	TEST(trap_on_a_large_alternate_stack_stays_on_it),
 	TEST(probe_touches_all_pages_and_changes_none),
 	TEST(probe_of_nothing_is_0_and_of_the_impossible_efault),
+	TEST(child_of_fork_holds_nothing_and_starts_anew),
 };
 
 static int run(const struct test *test, bool handlers_first)

@@ -381,5 +381,5 @@ const struct world_test lock_tests[] = {
 	TEST(refcount_inc_from_0_is_reported_and_stays_broken),
 	TEST(refcount_put_below_0_is_reported),
 	TEST(refcount_does_not_wrap),
-	{ NULL },
+	{ 0 },
 };

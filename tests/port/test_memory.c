@@ -50,5 +50,5 @@ const struct world_test memory_tests[] = {
 	TEST(size_0_is_a_pointer_that_can_be_freed),
 	TEST(array_whose_size_overflows_is_null),
 	TEST(free_of_null_does_nothing),
-	{ NULL },
+	{ 0 },
 };

@@ -35,11 +35,11 @@ static void register_all(struct blocking_notifier_head *nh,
 static void chain_calls_by_priority_then_by_registration(void)
 {
 	struct listener listener[] = {
-		{ .nb = { hear }, .value = 1 },
-		{ .nb = { hear, NULL, 5 }, .value = 2 },
-		{ .nb = { hear }, .value = 3 },
-		{ .nb = { hear, NULL, -5 }, .value = 4 },
-		{ .nb = { hear, NULL, 5 }, .value = 5 },
+		{ .nb.notifier_call = hear, .value = 1 },
+		{ .nb.notifier_call = hear, .nb.priority = 5, .value = 2 },
+		{ .nb.notifier_call = hear, .value = 3 },
+		{ .nb.notifier_call = hear, .nb.priority = -5, .value = 4 },
+		{ .nb.notifier_call = hear, .nb.priority = 5, .value = 5 },
 	};
 	struct blocking_notifier_head nh;
 	int data;
@@ -53,8 +53,8 @@ static void chain_calls_by_priority_then_by_registration(void)
 static void registering_twice_is_eexist_and_once_is_called(void)
 {
 	struct listener listener[] = {
-		{ .nb = { hear }, .value = 1 },
-		{ .nb = { hear, NULL, 1 }, .value = 2 },
+		{ .nb.notifier_call = hear, .value = 1 },
+		{ .nb.notifier_call = hear, .nb.priority = 1, .value = 2 },
 	};
 	struct blocking_notifier_head nh;
 
@@ -71,9 +71,9 @@ static void registering_twice_is_eexist_and_once_is_called(void)
 static void unregistering_takes_only_that_one_off(void)
 {
 	struct listener listener[] = {
-		{ .nb = { hear }, .value = 1 },
-		{ .nb = { hear }, .value = 2 },
-		{ .nb = { hear }, .value = 3 },
+		{ .nb.notifier_call = hear, .value = 1 },
+		{ .nb.notifier_call = hear, .value = 2 },
+		{ .nb.notifier_call = hear, .value = 3 },
 	};
 	struct blocking_notifier_head nh;
 
@@ -105,7 +105,8 @@ static int change_chain(struct notifier_block *nb, unsigned long action,
 static void changing_the_chain_that_calls_is_reported(void)
 {
 	struct blocking_notifier_head nh;
-	struct listener listener = { .nb = { change_chain }, .other = &nh };
+	struct listener listener = { .nb.notifier_call = change_chain,
+				     .other = &nh };
 
 	blocking_notifier_init(&nh);
 	register_all(&nh, &listener, 1);
@@ -125,8 +126,9 @@ static int join_other(struct notifier_block *nb, unsigned long action,
 static void changing_another_chain_is_fine(void)
 {
 	struct blocking_notifier_head nh, other;
-	struct listener listener = { .nb = { join_other }, .other = &other };
-	struct listener second = { .nb = { hear }, .value = 9 };
+	struct listener listener = { .nb.notifier_call = join_other,
+				     .other = &other };
+	struct listener second = { .nb.notifier_call = hear, .value = 9 };
 
 	blocking_notifier_init(&nh);
 	blocking_notifier_init(&other);
@@ -160,7 +162,8 @@ static int must_be_alive(struct notifier_block *nb, unsigned long action,
 static void unregistering_waits_for_a_call_in_progress(void)
 {
 	struct blocking_notifier_head nh;
-	struct listener listener = { .nb = { must_be_alive }, .other = &nh };
+	struct listener listener = { .nb.notifier_call = must_be_alive,
+				     .other = &nh };
 	struct world_task *task;
 	unsigned int i;
 
@@ -182,5 +185,5 @@ const struct world_test notifier_tests[] = {
 	TEST(changing_the_chain_that_calls_is_reported),
 	TEST(changing_another_chain_is_fine),
 	TEST(unregistering_waits_for_a_call_in_progress),
-	{ NULL },
+	{ 0 },
 };

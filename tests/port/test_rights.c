@@ -32,5 +32,5 @@ const struct world_test rights_tests[] = {
 	TEST(task_name_is_name_and_number),
 	TEST(no_module_can_always_be_held),
 	TEST(rights_are_denied_unless_given),
-	{ NULL },
+	{ 0 },
 };

@@ -267,5 +267,5 @@ const struct world_test rwsem_tests[] = {
 	TEST(assertions_tell_reading_from_writing),
 	TEST(given_up_wrongly_is_reported_and_stays_held),
 	TEST(never_made_is_reported),
-	{ NULL },
+	{ 0 },
 };

@@ -206,5 +206,5 @@ const struct world_test wait_tests[] = {
 	TEST(waiter_may_free_the_completion_at_once),
 	TEST(each_complete_lets_one_waiter_go),
 	TEST(waiting_with_a_lock_held_is_reported),
-	{ NULL },
+	{ 0 },
 };

@@ -504,6 +504,6 @@ const struct scenario close_scenarios[] = {
 	{ "native driver in the group", prepare_native,
 	  { bind_and_unbind, use_when_viable, appear },
 	  finish_native, 800, 6 },
-	{ NULL },
+	{ 0 },
 };
 /* clang-format on */

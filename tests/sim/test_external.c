@@ -324,6 +324,6 @@ const struct scenario external_scenarios[] = {
 	{ "machine set and forgotten", prepare_kvm,
 	  { set_kvm, listen_to_kvm, close_all },
 	  finish_user, 1000, 6 },
-	{ NULL },
+	{ 0 },
 };
 /* clang-format on */

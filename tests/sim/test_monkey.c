@@ -168,6 +168,6 @@ const struct scenario monkey_scenarios[] = {
 	{ "more of it", prepare,
 	  { monkey, monkey, monkey, monkey, monkey },
 	  finish, 2000, 1 },
-	{ NULL },
+	{ 0 },
 };
 /* clang-format on */

@@ -278,6 +278,6 @@ const struct scenario remove_scenarios[] = {
 	  { add_and_remove, add_and_remove, open_what_is_there,
 	    open_what_is_there },
 	  finish_nothing, 1200, 4 },
-	{ NULL },
+	{ 0 },
 };
 /* clang-format on */

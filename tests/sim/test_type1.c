@@ -222,21 +222,19 @@ static void track_dirty(void *arg)
 /* A page that was written while dirty pages are kept is in the next bitmap. */
 static bool is_dirty(unsigned int page)
 {
-	u64 bits = 0;
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap cmd;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} arg = {
-		.cmd.argsz = sizeof(arg),
-		.cmd.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
-		.get.iova = IOVA,
-		.get.size = PAGES * PAGE_SIZE,
-		.get.bitmap.pgsize = PAGE_SIZE,
-		.get.bitmap.size = sizeof(bits),
-		.get.bitmap.data = (void *)&bits,
-	};
-	long ret = sim_ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &arg);
+	u64 buf[8] = { 0 }, bits = 0;
+	struct vfio_iommu_type1_dirty_bitmap *cmd = (void *)buf;
+	struct vfio_iommu_type1_dirty_bitmap_get *get = (void *)(cmd + 1);
+	long ret;
 
+	cmd->argsz = sizeof(*cmd) + sizeof(*get);
+	cmd->flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
+	get->iova = IOVA;
+	get->size = PAGES * PAGE_SIZE;
+	get->bitmap.pgsize = PAGE_SIZE;
+	get->bitmap.size = sizeof(bits);
+	get->bitmap.data = (void *)&bits;
+	ret = sim_ioctl(container, VFIO_IOMMU_DIRTY_PAGES, cmd);
 	check(!ret || !nothing_fails());
 	return ret || bits >> page & 1;
 }
@@ -244,21 +242,19 @@ static bool is_dirty(unsigned int page)
 /* The same with the last of it, as the mapping goes. */
 static bool unmap_is_dirty(unsigned int page)
 {
-	u64 bits = 0;
-	struct {
-		struct vfio_iommu_type1_dma_unmap unmap;
-		struct vfio_bitmap bitmap;
-	} arg = {
-		.unmap.argsz = sizeof(arg),
-		.unmap.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
-		.unmap.iova = IOVA,
-		.unmap.size = PAGES * PAGE_SIZE,
-		.bitmap.pgsize = PAGE_SIZE,
-		.bitmap.size = sizeof(bits),
-		.bitmap.data = (void *)&bits,
-	};
-	long ret = sim_ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg);
+	u64 buf[8] = { 0 }, bits = 0;
+	struct vfio_iommu_type1_dma_unmap *unmap = (void *)buf;
+	struct vfio_bitmap *bitmap = (void *)(unmap + 1);
+	long ret;
 
+	unmap->argsz = sizeof(*unmap) + sizeof(*bitmap);
+	unmap->flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP;
+	unmap->iova = IOVA;
+	unmap->size = PAGES * PAGE_SIZE;
+	bitmap->pgsize = PAGE_SIZE;
+	bitmap->size = sizeof(bits);
+	bitmap->data = (void *)&bits;
+	ret = sim_ioctl(container, VFIO_IOMMU_UNMAP_DMA, unmap);
 	check(!ret || !nothing_fails());
 	return ret || bits >> page & 1;
 }
@@ -352,6 +348,6 @@ const struct scenario type1_scenarios[] = {
 	{ "many mappings", prepare_user,
 	  { map_and_unmap_many },
 	  finish_user, 4, 1 },
-	{ NULL },
+	{ 0 },
 };
 /* clang-format on */
