@@ -30,7 +30,7 @@ static struct timespec monotonic_after(unsigned int ms)
 
 	clock_gettime(CLOCK_MONOTONIC, &at);
 	at.tv_sec += ms / 1000;
-	at.tv_nsec += ms % 1000 * 1000000l;
+	at.tv_nsec += ms % 1000 * 1000000;
 	if (at.tv_nsec >= 1000000000) {
 		at.tv_sec++;
 		at.tv_nsec -= 1000000000;

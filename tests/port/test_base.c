@@ -30,13 +30,18 @@ static void strscpy_always_ends_the_string(void)
 	check(strscpy(buf, "x", 0) == -E2BIG && buf[0] == 'k');
 }
 
+static unsigned int next(unsigned int *n)
+{
+	return (*n)++;
+}
+
 static void arithmetic_evaluates_once_and_keeps_64_bits(void)
 {
 	u64 big = 0x123456789abcull, sum;
 	unsigned int n = 0;
 
-	check(min(n++, 5u) == 0 && n == 1);
-	check(max(n++, 0u) == 1 && n == 2);
+	check(min(next(&n), 5u) == 0 && n == 1);
+	check(max(next(&n), 0u) == 1 && n == 2);
 	check(ALIGN(big, 0x1000) == 0x12345678a000ull);
 	check(ALIGN((u64)0x1000, 0x1000) == 0x1000);
 	check(IS_ALIGNED(big, 4) && !IS_ALIGNED(big, 8));
