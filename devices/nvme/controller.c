@@ -32,9 +32,10 @@ static void set_intms(struct nvme *n, uint32_t intms)
 	show32(n, NVME_REG_INTMC, intms);
 }
 
-void nvme_fatal(struct nvme *n, const char *why)
+void nvme_fatal(struct nvme *n, const char *why, int err)
 {
-	anyvfio_device_error(n->dev, "the controller stopped: %s", why);
+	anyvfio_device_error(n->dev, "the controller stopped: %s%s", why,
+			     err == -EACCES ? ": bus mastering is off" : "");
 	set_csts(n, n->csts | NVME_CSTS_CFS);
 	anyvfio_device_report_error(n->dev);
 }
@@ -66,7 +67,7 @@ static void enable(struct nvme *n)
 	/* A shutdown while it was disabled is forgotten. */
 	n->csts = 0;
 	if (why) {
-		nvme_fatal(n, why);
+		nvme_fatal(n, why, 0);
 		return;
 	}
 	n->page_shift = 12 + NVME_CC_MPS(n->cc);

@@ -246,8 +246,9 @@ struct nvme {
 void nvme_reset(struct nvme *n);
 void nvme_register_write(struct nvme *n, uint64_t off, unsigned int size,
 			 uint64_t val);
-/* Not able to go on until it is reset: CSTS.CFS and the ERR interrupt. */
-void nvme_fatal(struct nvme *n, const char *why);
+/* Not able to go on until it is reset: CSTS.CFS and the ERR interrupt.  @err: of
+ * a DMA access, or 0. */
+void nvme_fatal(struct nvme *n, const char *why, int err);
 
 static inline bool nvme_running(const struct nvme *n)
 {

@@ -78,12 +78,14 @@ static void flush_batch(struct nvme *n)
 {
 	struct nvme_cq *cq = n->batch_cq;
 	unsigned int nr = n->batch_nr;
+	int ret;
 
 	if (!nr)
 		return;
 	n->batch_nr = 0;
-	if (write_batch(n, cq, n->batch_slot, nr)) {
-		nvme_fatal(n, "a completion queue cannot be written");
+	ret = write_batch(n, cq, n->batch_slot, nr);
+	if (ret) {
+		nvme_fatal(n, "a completion queue cannot be written", ret);
 		return;
 	}
 	if (cq->interrupts)
@@ -224,9 +226,18 @@ static unsigned int fetchable(const struct nvme *n, const struct nvme_sq *sq)
 	return sq->id ? nvme_min(nr, n->nr_free) : nr;
 }
 
+static int fetch(struct nvme *n, struct nvme_sq *sq, unsigned int nr)
+{
+	uint64_t iova = sq->base + ((uint64_t)sq->head << NVME_SQE_SHIFT);
+
+	return anyvfio_dma_read(n->dev, iova, n->fetched,
+				nr * sizeof(*n->fetched));
+}
+
 static void service(struct nvme *n, struct nvme_sq *sq)
 {
 	unsigned int nr, i;
+	int ret;
 
 	while (nvme_running(n) && sq->head != sq->tail) {
 		nr = fetchable(n, sq);
@@ -234,11 +245,9 @@ static void service(struct nvme *n, struct nvme_sq *sq)
 			n->waiting |= 1ull << sq->id;
 			return;
 		}
-		if (anyvfio_dma_read(
-			    n->dev,
-			    sq->base + ((uint64_t)sq->head << NVME_SQE_SHIFT),
-			    n->fetched, nr * sizeof(*n->fetched))) {
-			nvme_fatal(n, "a submission queue cannot be read");
+		ret = fetch(n, sq, nr);
+		if (ret) {
+			nvme_fatal(n, "a submission queue cannot be read", ret);
 			return;
 		}
 		sq->cq->owed += nr;
