@@ -173,7 +173,6 @@ static void setup_header(struct vfio_pci_device *vdev)
 	setup_bars(vdev);
 	if (!vdev->info.has_intx)
 		config->image[CFG_INTERRUPT_PIN] = 0;
-	config->image[CFG_COMMAND + 1] &= ~(CFG_COMMAND_INTX_DISABLE >> 8);
 
 	add_saved(config, CFG_CACHE_LINE_SIZE, 1);
 	add_saved(config, CFG_LATENCY_TIMER, 1);

@@ -194,7 +194,8 @@ static u32 fit_read_request(struct vfio_pci_device *vdev, u32 devctl)
 	return (devctl & ~CFG_EXP_READ_REQUEST) | payload;
 }
 
-/* The function-level reset bit starts a reset and always reads as 0. */
+/* The function-level reset bit starts a reset and always reads as 0.  What a
+ * wider access holds beside the register cannot be written. */
 static void write_devctl(struct vfio_pci_device *vdev, u32 off, u32 size,
 			 u32 val)
 {
@@ -203,8 +204,6 @@ static void write_devctl(struct vfio_pci_device *vdev, u32 off, u32 size,
 	bool reset = word & CFG_EXP_FLR;
 	u32 caps;
 
-	if (size == 4)
-		put(vdev, off + 2, 2, val >> 16);
 	put(vdev, devctl, 2, fit_read_request(vdev, word & ~CFG_EXP_FLR));
 	if (!reset)
 		return;

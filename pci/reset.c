@@ -194,8 +194,6 @@ static int is_proven(const struct vfio_pci_dependent *dep, void *data)
 	const struct proof *proof = data;
 	u32 i;
 
-	if (dep->group_id < 0)
-		return -EINVAL;
 	for (i = 0; i < proof->nr; i++)
 		if (vfio_external_user_iommu_id(proof->groups[i]) ==
 		    dep->group_id)

@@ -342,11 +342,11 @@ static void list_without_the_status_bit_is_not_there(void **state)
 
 static void list_that_loops_ends(void **state)
 {
-	const u8 list[] = { PM, VPD, MSI };
-	const u16 ext[] = { AER, SERIAL };
+	const u8 list[] = { PM, VPD, MSI, MSIX, EXP, VENDOR };
+	const u16 ext[] = { AER, SERIAL, EXT_VENDOR, POWER, DVSEC, ARI };
 
-	fake->power_on[MSI + 1] = PM;
-	fake_put(fake->power_on, SERIAL, 4, 0x00010003 | (u32)AER << 20);
+	fake->power_on[VENDOR + 1] = PM;
+	fake_put(fake->power_on, ARI, 4, 0x0001000e | (u32)AER << 20);
 	start();
 	assert_list(list, ARRAY_SIZE(list));
 	assert_ext_list(ext, ARRAY_SIZE(ext));
@@ -425,6 +425,15 @@ static void extended_space_that_answers_nothing_has_no_list(void **state)
 	assert_int_equal(config_read(&user, 0x100, 4), 0);
 }
 
+static void extended_space_without_a_list_is_the_functions_own(void **state)
+{
+	memset(fake->power_on + 0x100, 0, 0xf00);
+	start();
+	config_write(&user, 0x104, 4, 0x12345678);
+	assert_int_equal(fake_get(fake->config, 0x104, 4), 0x12345678);
+	assert_int_equal(config_read(&user, 0x104, 4), 0x12345678);
+}
+
 static void vendor_capability_of_any_length_stays_inside(void **state)
 {
 	fake->power_on[VENDOR + 2] = 2;
@@ -461,6 +470,23 @@ static void reads_of_any_length_and_place_agree(void **state)
 			assert_memory_equal(part, whole + off, lens[i]);
 		}
 	}
+}
+
+static void plain_reads_and_writes_move_on(void **state)
+{
+	u16 val = 0, line = 0x2211;
+
+	start();
+	assert_int_equal(host_fd_lseek(user.device, CONFIG, SEEK_SET), CONFIG);
+	assert_int_equal(host_fd_read(user.device, &val, 2), 2);
+	assert_int_equal(val, 0x1234);
+	assert_int_equal(host_fd_read(user.device, &val, 2), 2);
+	assert_int_equal(val, 0x5678);
+	assert_int_equal(host_fd_lseek(user.device, CONFIG + 0x0c, SEEK_SET),
+			 CONFIG + 0x0c);
+	assert_int_equal(host_fd_write(user.device, &line, 1), 1);
+	assert_int_equal(host_fd_write(user.device, (u8 *)&line + 1, 1), 1);
+	assert_int_equal(fake_get(fake->config, 0x0c, 2), 0x2211);
 }
 
 static void write_is_cut_into_aligned_accesses(void **state)
@@ -602,7 +628,25 @@ static void msi_of_another_layout_is_virtual_too(void **state)
 	assert_int_equal(fake_get(fake->config, MSI + 12, 4), 0);
 }
 
+static void msi_with_reserved_codes_has_32_messages(void **state)
+{
+	fake_put(fake->power_on, MSI + 2, 2, 0x018e);
+	start();
+	config_write(&user, MSI + 2, 2, 0x0070);
+	assert_int_equal(config_read(&user, MSI + 2, 2), 0x01de);
+	config_write(&user, MSI + 16, 4, ALL);
+	assert_int_equal(fake_get(fake->config, MSI + 16, 4), ALL);
+}
+
 /* ---- power states ---- */
+
+static void power_events_are_not_shown(void **state)
+{
+	fake_put(fake->power_on, PM + 4, 2, 0x8100);
+	start();
+	assert_int_equal(config_read(&user, PM + 2, 2), 0x0603);
+	assert_int_equal(config_read(&user, PM + 4, 2), 0);
+}
 
 static void sleep_takes_the_bars_away(void **state)
 {
@@ -685,6 +729,16 @@ static void flr_bit_resets_and_reads_0(void **state)
 	assert_int_equal(config_read(&user, EXP + 8, 2), 0x2810);
 }
 
+/* Even if the function's own does not. */
+static void flr_bit_reads_0_from_the_start(void **state)
+{
+	fake_put(fake->power_on, EXP + 8, 2, 0xa830);
+	fake_put(fake->power_on, AF + 4, 1, 0x01);
+	start();
+	assert_int_equal(config_read(&user, EXP + 8, 2), 0x2830);
+	assert_int_equal(config_read(&user, AF + 4, 1), 0);
+}
+
 static void flr_bit_of_a_function_that_cannot_does_nothing(void **state)
 {
 	fake_put(fake->power_on, EXP + 4, 4, 0x00008020);
@@ -737,8 +791,10 @@ int main(void)
 		test(capabilities_that_overlap_do_not_reach_into_each_other),
 		test(first_extended_capability_if_unknown_reads_as_null),
 		test(extended_space_that_answers_nothing_has_no_list),
+		test(extended_space_without_a_list_is_the_functions_own),
 		test(vendor_capability_of_any_length_stays_inside),
 		test(reads_of_any_length_and_place_agree),
+		test(plain_reads_and_writes_move_on),
 		test(write_is_cut_into_aligned_accesses),
 		test(access_beyond_the_end_is_efault),
 		test(conventional_function_ends_at_256),
@@ -749,11 +805,14 @@ int main(void)
 		test(read_request_is_never_below_the_payload_size),
 		test(messages_granted_are_at_most_those_there_are),
 		test(msi_of_another_layout_is_virtual_too),
+		test(msi_with_reserved_codes_has_32_messages),
+		test(power_events_are_not_shown),
 		test(sleep_takes_the_bars_away),
 		test(waking_up_restores_what_it_resets),
 		test(waking_up_without_a_reset_restores_nothing),
 		test(power_state_that_is_not_there_is_not_entered),
 		test(flr_bit_resets_and_reads_0),
+		test(flr_bit_reads_0_from_the_start),
 		test(flr_bit_of_a_function_that_cannot_does_nothing),
 		test(flr_bit_with_no_reset_at_hand_does_nothing),
 		test(flr_bit_of_a_conventional_function_resets),

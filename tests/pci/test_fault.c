@@ -10,9 +10,15 @@ void *__real_port_zalloc(size_t size);
 void *__wrap_port_zalloc_array(size_t n, size_t size);
 void *__real_port_zalloc_array(size_t n, size_t size);
 
+struct iommu_group *__wrap_vfio_iommu_group_get(struct device *dev);
+struct iommu_group *__real_vfio_iommu_group_get(struct device *dev);
+void __wrap_vfio_iommu_group_put(struct iommu_group *group, struct device *dev);
+void __real_vfio_iommu_group_put(struct iommu_group *group, struct device *dev);
+
 static struct fake *fake;
 static struct user user;
 static int fds[2];
+static int groups_held;
 
 /* The allocation that fails, counted from now on, of this thread; 0: none. */
 static __thread unsigned int fails_in;
@@ -30,6 +36,20 @@ void *__wrap_port_zalloc(size_t size)
 void *__wrap_port_zalloc_array(size_t n, size_t size)
 {
 	return fails() ? NULL : __real_port_zalloc_array(n, size);
+}
+
+struct iommu_group *__wrap_vfio_iommu_group_get(struct device *dev)
+{
+	struct iommu_group *group = __real_vfio_iommu_group_get(dev);
+
+	groups_held += !!group;
+	return group;
+}
+
+void __wrap_vfio_iommu_group_put(struct iommu_group *group, struct device *dev)
+{
+	groups_held--;
+	__real_vfio_iommu_group_put(group, dev);
 }
 
 static int setup(void **state)
@@ -216,6 +236,7 @@ static long call_bind(void)
 	struct vfio_pci_device *vdev;
 
 	vdev = vfio_pci_bind(fake->dev, &fake->info, &fake->ops, fake);
+	assert_int_equal(groups_held, IS_ERR(vdev) ? 0 : 1);
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 	fake->vdev = vdev;
@@ -225,6 +246,7 @@ static long call_bind(void)
 static void bind_leaves_no_trace(void **state)
 {
 	fake->dev = host_device_create(fake->name, fake->group);
+	groups_held = 0;
 	assert_in_range(sweep(call_bind), 2, 100);
 	user_open(&user, fake);
 }

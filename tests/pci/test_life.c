@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Binding, opening, closing, and giving the function back. */
 #include "harness.h"
+#include "policy.h"
 
 static struct fake *fake;
 static struct user user;
@@ -100,6 +101,32 @@ static void close_ends_interrupts_events_and_bus_mastering(void **state)
 	close(fds[0]);
 	close(fds[1]);
 	close(fds[2]);
+}
+
+static void close_forgets_that_the_function_slept(void **state)
+{
+	u32 val;
+
+	fake_bind(fake);
+	user_open(&user, fake);
+	config_write(&user, PM + 4, 2, 3);
+	user_close(&user);
+	user_open(&user, fake);
+	assert_int_equal(host_fd_pread(user.device, &val, 4, REGION(0)), 4);
+	user_close(&user);
+}
+
+static void D3_module_is_held_while_the_function_is_open(void **state)
+{
+	struct module module = { 0 };
+
+	fake->ops.owner = &module;
+	fake_bind(fake);
+	assert_int_equal(module.holds, 0);
+	user_open(&user, fake);
+	assert_true(module.holds > 0);
+	user_close(&user);
+	assert_int_equal(module.holds, 0);
 }
 
 /* ---- giving it back ---- */
@@ -238,6 +265,8 @@ int main(void)
 		test(function_that_cannot_be_enabled_is_not_opened),
 		test(memory_decode_that_stays_off_is_known_at_open),
 		test(close_ends_interrupts_events_and_bus_mastering),
+		test(close_forgets_that_the_function_slept),
+		test(D3_module_is_held_while_the_function_is_open),
 		test(B3_unbinding_signals_req_and_waits_for_the_close),
 		test(B3_unbinding_names_a_function_whose_user_takes_no_requests),
 		test(binding_a_device_in_no_group_is_einval),

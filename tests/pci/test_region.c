@@ -319,6 +319,23 @@ static void ioeventfd_writes_its_value(void **state)
 	close(other);
 }
 
+static void ioeventfd_ends_with_the_last_close(void **state)
+{
+	int fd = new_eventfd(), other = new_eventfd();
+
+	start();
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x100, 0x1234, fd), 0);
+	user_close(&user);
+	assert_int_equal(eventfd_write(fd, 1), 0);
+	user_open(&user, fake);
+	assert_int_equal(ioeventfd(4, REGION(0) + 0x200, 0x5678, other), 0);
+	ring(other, 0x200, 0x5678);
+	assert_int_equal(peek(0x100), 0);
+	assert_int_equal(eventfd_take(fd), 1);
+	close(fd);
+	close(other);
+}
+
 static void ioeventfd_that_makes_no_sense_is_einval(void **state)
 {
 	const off_t bar = REGION(0);
@@ -380,6 +397,7 @@ int main(void)
 		test(mmap_of_a_bar_in_parts_stays_inside_one),
 		test(D4_mapping_is_revoked_with_memory_decode),
 		test(ioeventfd_writes_its_value),
+		test(ioeventfd_ends_with_the_last_close),
 		test(ioeventfd_that_makes_no_sense_is_einval),
 		test(ioeventfds_are_limited_and_end_with_the_device),
 	};

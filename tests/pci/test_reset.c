@@ -104,6 +104,11 @@ static void reset_wakes_up(void **state)
 
 	start();
 	config_write(&user, PM + 4, 2, 3);
+	fake->reset_ret = -EIO;
+	assert_int_equal(do_reset(), -EIO);
+	assert_int_equal(fake_get(fake->config, PM + 4, 2), 0);
+	fake->reset_ret = 0;
+	config_write(&user, PM + 4, 2, 3);
 	forget_calls();
 	assert_int_equal(do_reset(), 0);
 	assert_calls(fake, "reset\nbar_enable 1\n");
