@@ -162,10 +162,12 @@ static void finish(void)
 
 /* clang-format off */
 const struct scenario monkey_scenarios[] = {
-	{ "whatever comes to mind", prepare,
+	{ "L6_calls_at_random_use_nothing_that_has_gone",
+	  prepare,
 	  { monkey, monkey, monkey },
 	  finish, 6000, 3 },
-	{ "more of it", prepare,
+	{ "L6_more_calls_at_random_use_nothing_that_has_gone",
+	  prepare,
 	  { monkey, monkey, monkey, monkey, monkey },
 	  finish, 2000, 1 },
 	{ 0 },
