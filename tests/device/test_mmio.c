@@ -756,6 +756,77 @@ static void locked_instructions_of_two_threads_are_atomic(void **state)
 	assert_false(probe.overlapped);
 }
 
+/* ---- faults that come late ---- */
+
+static uint8_t *window;
+static bool late_done;
+
+/* What the handler is called with, again and again, while the mapping and the
+ * device below it come and go. */
+static void *fault_late(void *data)
+{
+	static const uint8_t code[16] = { 0x8b, 0x06 }; /* mov (%rsi), %eax */
+	ucontext_t ctx;
+	greg_t *gregs = ctx.uc_mcontext.gregs;
+
+	memset(&ctx, 0, sizeof(ctx));
+	while (!__atomic_load_n(&late_done, __ATOMIC_ACQUIRE)) {
+		gregs[REG_RIP] = (uintptr_t)code;
+		gregs[REG_RSI] = (uintptr_t)window;
+		gregs[REG_TRAPNO] = 14;
+		gregs[REG_ERR] = 4;
+		host_mmio_fault(&ctx, window);
+	}
+	return NULL;
+}
+
+static void use_window(void)
+{
+	struct client late;
+	void *addr;
+
+	client_open(&late);
+	addr = host_fd_mmap(window, PAGE_SIZE, PROT_READ,
+			    MAP_SHARED | MAP_FIXED, late.device, 0);
+	assert_ptr_equal(addr, window);
+	client_close(&late);
+	/* Covered, so that nothing else comes to lie there. */
+	host_vma_gone(window, PAGE_SIZE);
+	assert_ptr_equal(mmap(window, PAGE_SIZE, PROT_READ,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 window);
+}
+
+static void late_fault_meets_what_is_there(void **state)
+{
+	static const struct host_config config;
+	struct anyvfio_device *dev;
+	pthread_t thread;
+	unsigned int i;
+
+	bar_unmap(device, 4096);
+	client_close(&c);
+	host_stop();
+	assert_int_equal(host_start(&config), 0);
+	window = memory_new(PAGE_SIZE);
+	late_done = false;
+	assert_int_equal(pthread_create(&thread, NULL, fault_late, NULL), 0);
+	for (i = 0; i < 100; i++) {
+		dev = host_pci_create(i % 2 ? PROBE : "edu", 0, &config);
+		assert_false(IS_ERR(dev));
+		use_window();
+		use_window();
+		host_pci_destroy(dev);
+	}
+	__atomic_store_n(&late_done, true, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	memory_free(window, PAGE_SIZE);
+	host_stop();
+	machine_start(PROBE);
+	client_open(&c);
+	device = bar_map(&c, 0, 0, 4096, PROT_READ | PROT_WRITE);
+}
+
 /* ---- what must not work ---- */
 
 static void touch_myself(uint64_t off, uint64_t val)
@@ -900,6 +971,7 @@ int main(void)
 		T(address_of_32_bits_ignores_the_upper_half),
 		T(gs_and_fs_move_the_address),
 		T(locked_instructions_of_two_threads_are_atomic),
+		T(late_fault_meets_what_is_there),
 		T(model_that_touches_its_own_bar_is_refused),
 		T(instruction_that_cannot_be_done_ends_with_its_bytes),
 		T(instruction_without_the_right_is_the_programs_fault),
