@@ -5,7 +5,7 @@
  *
  * The backend's operations are private to it, so its source is included.
  */
-#include "../iommu/type1.c"
+#include "../iommu/type1.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <err.h>
 #include <sys/mman.h>

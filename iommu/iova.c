@@ -19,23 +19,14 @@
  */
 #include "iova.h"
 
-/* 31 pairs and the count are 504 bytes: one allocation of 512.  search() has
- * them as four blocks of eight, of which the last lacks one. */
-#define NODE_SLOTS 31
-/* Fewer than this are joined or filled up.  Well below half, so that taking
- * out what was just put in does not undo a split. */
-#define NODE_MIN (NODE_SLOTS / 4)
-/* More levels than memory could hold: each has NODE_MIN times the one above. */
+/* More levels than memory could hold: each has IOVA_NODE_MIN times the nodes of
+ * the one above. */
 #define MAX_LEVELS 16
 
-struct iova_node {
-	u64 key[NODE_SLOTS];
-	void *slot[NODE_SLOTS];
-	unsigned int nr;
-};
-
-/* A way from the root down to a leaf: the slot taken in each node. */
+/* A way from the root, on level @top, down to a leaf: the slot taken in each
+ * node. */
 struct iova_path {
+	unsigned int top;
 	struct iova_step {
 		struct iova_node *node;
 		unsigned int at;
@@ -46,8 +37,8 @@ struct iova_path {
 
 /*
  * How many keys are lower than @key, which is also the first slot that is not:
- * first the block, then the place in it.  Compares that do not wait for each
- * other, and no branch to guess: at this size faster than halving.
+ * first the block of eight, then the place in it.  Compares that do not wait
+ * for each other, and no branch to guess: at this size faster than halving.
  */
 static inline unsigned int search(const struct iova_node *node, u64 key)
 {
@@ -118,14 +109,14 @@ static void node_append(struct iova_node *node, const struct iova_node *from,
 static void node_split(struct iova_node *node, struct iova_node *right,
 		       unsigned int at, u64 key, void *slot)
 {
-	unsigned int half = NODE_SLOTS / 2;
+	unsigned int half = IOVA_NODE_SLOTS / 2;
 
-	if (at == NODE_SLOTS)
-		half = NODE_SLOTS - NODE_MIN;
+	if (at == IOVA_NODE_SLOTS)
+		half = IOVA_NODE_SLOTS - IOVA_NODE_MIN;
 	else if (!at)
-		half = NODE_MIN;
-	node_append(right, node, half, NODE_SLOTS - half);
-	node_cut(node, half, NODE_SLOTS - half);
+		half = IOVA_NODE_MIN;
+	node_append(right, node, half, IOVA_NODE_SLOTS - half);
+	node_cut(node, half, IOVA_NODE_SLOTS - half);
 	if (at <= half)
 		node_put(node, at, key, slot);
 	else
@@ -156,7 +147,8 @@ static void path_to(struct iova_path *path, const struct iova_map *map, u64 key)
 	struct iova_node *node = map->root;
 	unsigned int level, at;
 
-	for (level = map->height;; level--) {
+	path->top = map->height;
+	for (level = path->top;; level--) {
 		at = search(node, key);
 		path->step[level].node = node;
 		path->step[level].at = at;
@@ -167,16 +159,15 @@ static void path_to(struct iova_path *path, const struct iova_map *map, u64 key)
 }
 
 /* The first range of the leaf after the path's, or NULL. */
-static struct iova_range *path_next_leaf(const struct iova_path *path,
-					 const struct iova_map *map)
+static struct iova_range *path_next_leaf(const struct iova_path *path)
 {
 	struct iova_node *node;
 	unsigned int level;
 
-	for (level = 1; level <= map->height; level++)
+	for (level = 1; level <= path->top; level++)
 		if (path->step[level].at + 1 < path->step[level].node->nr)
 			break;
-	if (level > map->height)
+	if (level > path->top)
 		return NULL;
 	node = path->step[level].node->slot[path->step[level].at + 1];
 	while (--level)
@@ -185,16 +176,15 @@ static struct iova_range *path_next_leaf(const struct iova_path *path,
 }
 
 /* The last range of the leaf before the path's, or NULL. */
-static struct iova_range *path_prev_leaf(const struct iova_path *path,
-					 const struct iova_map *map)
+static struct iova_range *path_prev_leaf(const struct iova_path *path)
 {
 	struct iova_node *node;
 	unsigned int level;
 
-	for (level = 1; level <= map->height; level++)
+	for (level = 1; level <= path->top; level++)
 		if (path->step[level].at)
 			break;
-	if (level > map->height)
+	if (level > path->top)
 		return NULL;
 	node = path->step[level].node->slot[path->step[level].at - 1];
 	while (--level)
@@ -203,22 +193,20 @@ static struct iova_range *path_prev_leaf(const struct iova_path *path,
 }
 
 /* The ranges on both sides of the path's place. */
-static struct iova_range *path_after(const struct iova_path *path,
-				     const struct iova_map *map)
+static struct iova_range *path_after(const struct iova_path *path)
 {
 	const struct iova_node *leaf = path->step[0].node;
 	unsigned int at = path->step[0].at;
 
-	return at < leaf->nr ? leaf->slot[at] : path_next_leaf(path, map);
+	return at < leaf->nr ? leaf->slot[at] : path_next_leaf(path);
 }
 
-static struct iova_range *path_before(const struct iova_path *path,
-				      const struct iova_map *map)
+static struct iova_range *path_before(const struct iova_path *path)
 {
 	const struct iova_node *leaf = path->step[0].node;
 	unsigned int at = path->step[0].at;
 
-	return at ? leaf->slot[at - 1] : path_prev_leaf(path, map);
+	return at ? leaf->slot[at - 1] : path_prev_leaf(path);
 }
 
 /* ---- finding ---- */
@@ -230,7 +218,7 @@ static struct iova_range *first_of_next_leaf(const struct iova_map *map,
 	struct iova_path path;
 
 	path_to(&path, map, key);
-	return path_next_leaf(&path, map);
+	return path_next_leaf(&path);
 }
 
 struct iova_range *iova_map_first(const struct iova_map *map, u64 start,
@@ -259,63 +247,47 @@ struct iova_range *iova_map_below(const struct iova_map *map, u64 addr)
 	if (!map->root)
 		return NULL;
 	path_to(&path, map, addr);
-	return path_before(&path, map);
+	return path_before(&path);
 }
 
-/* ---- nodes to come ---- */
+/* ---- splitting ---- */
 
-static void free_spares(struct iova_node *spare)
-{
-	struct iova_node *next;
-
-	for (; spare; spare = next) {
-		next = spare->slot[0];
-		port_free(spare);
-	}
-}
-
-/*
- * Nodes for all the splits that putting one more into the path's leaf makes,
- * chained by their first slots.  0 or -ENOMEM.
+/**
+ * struct iova_spares - the nodes that all splits on a way up need
+ * @node:   one for each level that splits, and the new root if there is one
+ * @nr:     how many
+ * @splits: how many levels split, from the leaf up
  */
-static int alloc_spares(const struct iova_path *path,
-			const struct iova_map *map, struct iova_node **spares)
-{
-	struct iova_node *node, *head = NULL;
-	unsigned int level;
+struct iova_spares {
+	struct iova_node *node[MAX_LEVELS];
+	unsigned int nr;
+	unsigned int splits;
+};
 
-	for (level = 0; level <= map->height; level++) {
-		if (path->step[level].node->nr < NODE_SLOTS)
-			break;
-		node = node_alloc();
-		if (!node)
+/* 0, or -ENOMEM and there are none. */
+static int alloc_spares(struct iova_spares *spares,
+			const struct iova_path *path)
+{
+	unsigned int level = 0, nr;
+
+	while (level <= path->top &&
+	       path->step[level].node->nr == IOVA_NODE_SLOTS)
+		level++;
+	spares->splits = level;
+	nr = level > path->top ? level + 1 : level;
+	if (nr > MAX_LEVELS)
+		return -ENOMEM;
+	for (spares->nr = 0; spares->nr < nr; spares->nr++) {
+		spares->node[spares->nr] = node_alloc();
+		if (!spares->node[spares->nr])
 			goto err_free;
-		node->slot[0] = head;
-		head = node;
 	}
-	/* All full, the root too: the tree grows by a level. */
-	if (level > map->height) {
-		node = level < MAX_LEVELS ? node_alloc() : NULL;
-		if (!node)
-			goto err_free;
-		node->slot[0] = head;
-		head = node;
-	}
-	*spares = head;
 	return 0;
 
 err_free:
-	free_spares(head);
+	while (spares->nr)
+		port_free(spares->node[--spares->nr]);
 	return -ENOMEM;
-}
-
-static struct iova_node *take_spare(struct iova_node **spares)
-{
-	struct iova_node *node = *spares;
-
-	*spares = node->slot[0];
-	node->slot[0] = NULL;
-	return node;
 }
 
 static void grow_root(struct iova_map *map, struct iova_node *root,
@@ -331,28 +303,27 @@ static void grow_root(struct iova_map *map, struct iova_node *root,
  * up.  The upper half of a split takes over the node's slot and bound in the
  * parent; the lower half is put in before it. */
 static void put_up(struct iova_map *map, const struct iova_path *path,
-		   struct iova_node *spares, u64 key, void *slot)
+		   const struct iova_spares *spares, u64 key, void *slot)
 {
-	struct iova_node *node, *right;
+	const struct iova_step *step = path->step;
+	struct iova_node *right = NULL;
 	unsigned int level;
 
-	for (level = 0;; level++) {
-		node = path->step[level].node;
-		if (node->nr < NODE_SLOTS) {
-			node_put(node, path->step[level].at, key, slot);
-			return;
-		}
-		right = take_spare(&spares);
-		node_split(node, right, path->step[level].at, key, slot);
-		if (level == map->height) {
-			grow_root(map, take_spare(&spares), node, right);
-			return;
-		}
-		path->step[level + 1].node->slot[path->step[level + 1].at] =
-			right;
-		key = node_last_key(node);
-		slot = node;
+	for (level = 0; level < spares->splits; level++, step++) {
+		if (level)
+			step->node->slot[step->at] = right;
+		right = spares->node[level];
+		node_split(step->node, right, step->at, key, slot);
+		key = node_last_key(step->node);
+		slot = step->node;
 	}
+	if (level > path->top) {
+		grow_root(map, spares->node[level], slot, right);
+		return;
+	}
+	if (level)
+		step->node->slot[step->at] = right;
+	node_put(step->node, step->at, key, slot);
 }
 
 /* ---- the leaf of the last change ---- */
@@ -364,8 +335,8 @@ static void remember_leaf(struct iova_map *map, const struct iova_path *path)
 
 	map->leaf = path->step[0].node;
 	map->low = 0;
-	map->high = map->height ? step->node->key[step->at] : IOVA_LAST;
-	for (level = 1; level <= map->height; level++, step++) {
+	map->high = path->top ? step->node->key[step->at] : IOVA_LAST;
+	for (level = 1; level <= path->top; level++, step++) {
 		if (step->at) {
 			map->low = step->node->key[step->at - 1] + 1;
 			return;
@@ -394,7 +365,7 @@ static bool insert_quickly(struct iova_map *map, struct iova_range *range,
 	const struct iova_range *after;
 	unsigned int at;
 
-	if (!leaf || leaf->nr == NODE_SLOTS)
+	if (!leaf || leaf->nr == IOVA_NODE_SLOTS)
 		return false;
 	at = search(leaf, range->last);
 	if ((!at && map->low) || (at == leaf->nr && map->high != IOVA_LAST))
@@ -417,7 +388,7 @@ static bool remove_quickly(struct iova_map *map, struct iova_range *range)
 	struct iova_node *leaf = recall_leaf(map, range->last);
 	unsigned int at;
 
-	if (!leaf || leaf->nr <= NODE_MIN)
+	if (!leaf || leaf->nr <= IOVA_NODE_MIN)
 		return false;
 	at = search(leaf, range->last);
 	if (at == leaf->nr || leaf->slot[at] != range)
@@ -441,7 +412,7 @@ static int insert_only(struct iova_map *map, struct iova_range *range)
 
 int iova_map_insert(struct iova_map *map, struct iova_range *range)
 {
-	struct iova_node *spares = NULL;
+	struct iova_spares spares;
 	struct iova_range *other;
 	struct iova_path path;
 	int ret;
@@ -451,21 +422,21 @@ int iova_map_insert(struct iova_map *map, struct iova_range *range)
 	if (insert_quickly(map, range, &ret))
 		return ret;
 	path_to(&path, map, range->last);
-	other = path_after(&path, map);
+	other = path_after(&path);
 	if (other && other->start <= range->last)
 		return -EEXIST;
-	other = path_before(&path, map);
+	other = path_before(&path);
 	if (other && other->last >= range->start)
 		return -EEXIST;
 
-	ret = alloc_spares(&path, map, &spares);
+	ret = alloc_spares(&spares, &path);
 	if (ret)
 		return ret;
-	if (spares)
+	if (spares.nr)
 		forget_leaf(map);
 	else
 		remember_leaf(map, &path);
-	put_up(map, &path, spares, range->last, range);
+	put_up(map, &path, &spares, range->last, range);
 	map->count++;
 	return 0;
 }
@@ -483,7 +454,7 @@ static void fill_up(struct iova_node *parent, unsigned int at)
 		at--;
 	left = parent->slot[at];
 	right = parent->slot[at + 1];
-	if (left->nr + right->nr > NODE_SLOTS) {
+	if (left->nr + right->nr > IOVA_NODE_SLOTS) {
 		node_balance(left, right);
 		parent->key[at] = node_last_key(left);
 		return;
@@ -528,8 +499,8 @@ void iova_map_remove(struct iova_map *map, struct iova_range *range)
 	node_cut(leaf, path.step[0].at, 1);
 	map->count--;
 	remember_leaf(map, &path);
-	for (level = 0; level < map->height; level++) {
-		if (path.step[level].node->nr >= NODE_MIN)
+	for (level = 0; level < path.top; level++) {
+		if (path.step[level].node->nr >= IOVA_NODE_MIN)
 			return;
 		forget_leaf(map);
 		fill_up(path.step[level + 1].node, path.step[level + 1].at);

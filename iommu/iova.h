@@ -20,7 +20,21 @@ struct iova_range {
 	u64 last;
 };
 
-struct iova_node;
+/*
+ * A node of the tree, for iova.c and its tests.  31 pairs and the count are
+ * 504 bytes: one allocation of 512; and four blocks of eight less one, which is
+ * how they are searched.
+ */
+#define IOVA_NODE_SLOTS 31
+/* Fewer than this are joined or filled up.  Well below half, so that taking
+ * out what was just put in does not undo a split. */
+#define IOVA_NODE_MIN (IOVA_NODE_SLOTS / 4)
+
+struct iova_node {
+	u64 key[IOVA_NODE_SLOTS];
+	void *slot[IOVA_NODE_SLOTS];
+	unsigned int nr;
+};
 
 /**
  * struct iova_map - all zero is an empty map, which holds no memory
