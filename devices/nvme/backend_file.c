@@ -500,20 +500,28 @@ static int file_flush(struct nvme *n)
 
 /* ---- start and stop ---- */
 
+static int try_engine(struct nvme_file *f, const struct file_engine *engine)
+{
+	f->engine = engine;
+	return engine->start(f);
+}
+
 /* The one that was asked for, or the best that the system lets us have. */
 static int start_engine(struct nvme_file *f)
 {
 	const char *asked = f->n->engine;
-	int ret = -EINVAL;
+	int ret;
 
 	f->try_cached = !asked;
-	if (!asked || !strcmp(asked, nvme_engine_uring.name)) {
-		f->engine = &nvme_engine_uring;
-		ret = f->engine->start(f);
-	}
-	if (ret && (!asked || !strcmp(asked, nvme_engine_threads.name))) {
-		f->engine = &nvme_engine_threads;
-		ret = f->engine->start(f);
+	if (asked && !strcmp(asked, nvme_engine_threads.name))
+		ret = try_engine(f, &nvme_engine_threads);
+	else
+		ret = try_engine(f, &nvme_engine_uring);
+	if (ret && !asked) {
+		anyvfio_device_info(
+			f->n->dev, "no io_uring (%s): threads do the I/O of %s",
+			strerror(-ret), f->n->file);
+		ret = try_engine(f, &nvme_engine_threads);
 	}
 	if (ret)
 		anyvfio_device_error(f->n->dev, "%s: engine %s: %s", f->n->file,

@@ -114,7 +114,7 @@ int nvme_image_open(struct nvme *n)
 	n->nr_blocks = size >> n->lba_shift;
 	tail = size - (n->nr_blocks << n->lba_shift);
 	if (tail)
-		anyvfio_device_error(
+		anyvfio_device_info(
 			n->dev,
 			"%s: the last %llu bytes are less than a block and are not used",
 			n->file, (unsigned long long)tail);

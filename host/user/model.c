@@ -468,3 +468,14 @@ void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	dev->explained = true;
 	function_err(dev, "%s: %s", dev->model->name, text);
 }
+
+void anyvfio_device_info(struct anyvfio_device *dev, const char *fmt, ...)
+{
+	char text[MESSAGE_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	function_info(dev, "%s: %s", dev->model->name, text);
+}

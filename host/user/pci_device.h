@@ -224,6 +224,8 @@ struct anyvfio_device *function_locked(void);
 	port_err("%s: " fmt, (fn)->name, ##__VA_ARGS__)
 #define function_warn(fn, fmt, ...) \
 	port_warn("%s: " fmt, (fn)->name, ##__VA_ARGS__)
+#define function_info(fn, fmt, ...) \
+	port_info("%s: " fmt, (fn)->name, ##__VA_ARGS__)
 /* Fails the creation of @fn with a message: returns @err. */
 int __printf(3, 4)
 	function_fail(struct anyvfio_device *fn, int err, const char *fmt, ...);

@@ -103,6 +103,9 @@ int anyvfio_device_option_size(struct anyvfio_device *dev, const char *name,
 /* A line for the person who started the program, prefixed by the device. */
 void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same for what is no error, but worth knowing. */
+void anyvfio_device_info(struct anyvfio_device *dev, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* "0000:01:00.0" */
 const char *anyvfio_device_name(struct anyvfio_device *dev);
 

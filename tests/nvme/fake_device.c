@@ -231,6 +231,16 @@ void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	va_end(args);
 }
 
+void anyvfio_device_info(struct anyvfio_device *dev, const char *fmt, ...)
+{
+	size_t len = strlen(last_messages);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(last_messages + len, sizeof(last_messages) - len, fmt, args);
+	va_end(args);
+}
+
 const char *anyvfio_device_name(struct anyvfio_device *dev)
 {
 	return dev->name;
@@ -459,17 +469,15 @@ void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole)
 	dev->hole[(iova - FAKE_IOVA) / FAKE_PAGE] = hole;
 }
 
+/* No access is as good as no memory, and nothing else can come to lie there. */
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova)
 {
-	MUST(!munmap(fake_ptr(dev, iova), FAKE_PAGE));
+	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_NONE));
 }
 
 void fake_map_again(struct anyvfio_device *dev, uint64_t iova)
 {
-	void *want = fake_ptr(dev, iova);
-
-	MUST(mmap(want, FAKE_PAGE, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == want);
+	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_READ | PROT_WRITE));
 }
 
 /* ---- interrupts ---- */

@@ -543,6 +543,7 @@ static void NVME_without_io_uring_threads_serve(void **state)
 	drv_open(&d, with);
 	drv_create_io(&d);
 	assert_int_equal(d.dev->threads, 4);
+	assert_non_null(strstr(fake_messages(), "no io_uring"));
 	buf = drv_alloc(&d, 4096);
 	assert_int_equal(drv_write(&d, 0, 8, buf), 0);
 	assert_int_equal(drv_flush(&d), 0);
