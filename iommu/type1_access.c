@@ -79,14 +79,34 @@ int vfio_type1_rw(struct vfio_type1 *type1, u64 iova, void *buf, size_t len,
 	return 0;
 }
 
+/* The two live mappings around @iova, the upper one possibly over it. */
+static struct iova_range *live_above(struct vfio_type1 *type1, u64 iova)
+{
+	struct iova_range *range;
+
+	iova_map_for_each(range, &type1->dmas, iova, IOVA_LAST)
+		if (!dma_of(range)->busy)
+			return range;
+	return NULL;
+}
+
+static struct iova_range *live_below(struct vfio_type1 *type1, u64 iova)
+{
+	struct iova_range *range = iova_map_below(&type1->dmas, iova);
+
+	while (range && dma_of(range)->busy)
+		range = iova_map_below(&type1->dmas, range->start);
+	return range;
+}
+
 bool vfio_type1_nearest(struct vfio_type1 *type1, u64 iova, u64 *start,
 			u64 *last)
 {
 	struct iova_range *above, *below, *best;
 
 	down_read(&type1->lock);
-	above = iova_map_first(&type1->dmas, iova, IOVA_LAST);
-	below = iova_map_below(&type1->dmas, iova);
+	above = live_above(type1, iova);
+	below = live_below(type1, iova);
 	best = above ? above : below;
 	if (above && below && above->start > iova &&
 	    iova - below->last < above->start - iova)

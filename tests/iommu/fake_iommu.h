@@ -64,7 +64,8 @@ struct fake_iommu {
 
 extern struct fake_iommu fake;
 
-/* Blocks of port_zalloc() that live, and how many more there may be (-1: any). */
+/* Blocks of port_zalloc() that live, and how many more there may be (-1:
+ * any). */
 extern long memory_live, memory_left;
 
 extern const struct vfio_iommu_driver_ops *type1;

@@ -356,6 +356,8 @@ static void I3_unmap_returns_only_after_unpin(void **state)
 	until_unreachable(0x1000);
 
 	/* For devices it is gone, whatever is held. */
+	assert_nearest(0x1000, 0x8000, 0x8fff);
+	assert_nearest(0, 0x8000, 0x8fff);
 	assert_int_equal(pin(0x1000, 1, READ_ONLY, &p), -EFAULT);
 	assert_int_equal(vfio_type1_rw(space, 0x1000, &byte, 1, true, &done),
 			 -EFAULT);
@@ -372,6 +374,16 @@ static void I3_unmap_returns_only_after_unpin(void **state)
 	assert_int_equal(end(&unmap), ONE_PAGE);
 	assert_int_equal(fake.nr_mapped, 1);
 	assert_int_equal(space_avail(space), 65535 - 1);
+
+	hold(0x8000);
+	assert_int_equal(space_map(space, 0x1000, mem, ONE_PAGE, READ_WRITE),
+			 0);
+	begin(&unmap, do_unmap, 0x8000, ONE_PAGE);
+	until_unreachable(0x8000);
+	assert_nearest(0x8000, 0x1000, 0x1fff);
+	assert_nearest(~0ull, 0x1000, 0x1fff);
+	let_go();
+	assert_int_equal(end(&unmap), ONE_PAGE);
 }
 
 static void I3_unmap_waits_for_every_pin(void **state)
