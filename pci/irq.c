@@ -462,7 +462,8 @@ long vfio_pci_ioctl_set_irqs(struct vfio_pci_device *vdev,
 {
 	const size_t minsz = offsetofend(struct vfio_irq_set, count);
 	struct vfio_irq_set hdr;
-	void *data = NULL;
+	s32 few[4] = { 0 };
+	void *data = few;
 	size_t size;
 	long ret;
 
@@ -475,21 +476,22 @@ long vfio_pci_ioctl_set_irqs(struct vfio_pci_device *vdev,
 		ret = vfio_set_irqs_one_action(&hdr);
 	if (ret)
 		return ret;
-	if (size) {
+	if (size > sizeof(few)) {
 		data = port_zalloc(size);
 		if (!data)
 			return -ENOMEM;
-		ret = port_copy_in(data, (char __user *)arg + minsz, size);
-		if (ret)
-			goto out_free;
 	}
+	ret = port_copy_in(data, (char __user *)arg + minsz, size);
+	if (ret)
+		goto out_free;
 
 	mutex_lock(&vdev->irq_lock);
 	ret = set_irqs(vdev, &hdr, data);
 	irq_unlock(vdev);
 	vfio_pci_config_show_irq(vdev);
 out_free:
-	port_free(data);
+	if (data != few)
+		port_free(data);
 	return ret;
 }
 

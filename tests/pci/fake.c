@@ -26,7 +26,7 @@ static void __printf(2, 3) note(struct fake *fake, const char *fmt, ...)
 char *fake_take_log(struct fake *fake, char *copy)
 {
 	pthread_mutex_lock(&fake->lock);
-	strcpy(copy, fake->log);
+	memcpy(copy, fake->log, sizeof(fake->log));
 	fake->log[0] = '\0';
 	pthread_mutex_unlock(&fake->lock);
 	return copy;
