@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Admin commands: queues, Abort, and the way to the others. */
+/*
+ * Admin commands: queues, Abort, and the way to the others.  All are executed at
+ * once.  What is refused names the field that is wrong, for the error log.
+ */
 #include "nvme.h"
 
 static uint16_t bad_queue_id(struct nvme_request *req)
@@ -27,6 +30,8 @@ static uint16_t check_queue(struct nvme *n, struct nvme_request *req,
 	return 0;
 }
 
+/* 5.3.  Whether messages or the pin will carry the vector is not known here, so
+ * that any vector there is a message for is good. */
 static uint16_t create_cq(struct nvme *n, struct nvme_request *req)
 {
 	const struct nvme_sqe *cmd = &req->cmd;
@@ -49,6 +54,7 @@ static uint16_t create_cq(struct nvme *n, struct nvme_request *req)
 	return 0;
 }
 
+/* 5.4.  The priority is not looked at: there is only round robin. */
 static uint16_t create_sq(struct nvme *n, struct nvme_request *req)
 {
 	const struct nvme_sqe *cmd = &req->cmd;
@@ -71,6 +77,7 @@ static uint16_t create_sq(struct nvme *n, struct nvme_request *req)
 	return 0;
 }
 
+/* 5.5: the submission queues go first. */
 static uint16_t delete_cq(struct nvme *n, struct nvme_request *req)
 {
 	unsigned int id = req->cmd.cdw10 & 0xffff;
@@ -83,7 +90,7 @@ static uint16_t delete_cq(struct nvme *n, struct nvme_request *req)
 	return 0;
 }
 
-/* Commands of the queue that were fetched complete before the deletion does;
+/* 5.6.  Commands of the queue that were fetched complete before the deletion does;
  * the others are never begun. */
 static uint16_t delete_sq(struct nvme *n, struct nvme_request *req)
 {
@@ -98,7 +105,7 @@ static uint16_t delete_sq(struct nvme *n, struct nvme_request *req)
 }
 
 /*
- * Commands are executed as they are fetched, and what a backend has in flight
+ * 5.1.  Commands are executed as they are fetched, and what a backend has in flight
  * cannot be recalled: only a waiting event request can be aborted.
  */
 static uint16_t abort_command(struct nvme *n, struct nvme_request *req)

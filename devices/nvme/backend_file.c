@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Blocks in an image file: how a request becomes system calls.  image.c opens
- * the file; engine_uring.c and engine_threads.c make the calls.
+ * Blocks in an image file: how a request gets in and out.  image.c opens the
+ * file, file_step.c says which system calls a request needs, and engine_uring.c
+ * or engine_threads.c makes them.
  */
 #include "file.h"
 
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NR_REQUESTS 256
-
-/* What is written where the file system cannot make zeroes by itself. */
-static uint8_t zero_block[65536];
 
 /* ---- lists ---- */
 
@@ -54,162 +50,13 @@ struct file_request *nvme_file_take(struct nvme_file *f)
 	return fr;
 }
 
+/* Only a drain waits for this. */
 void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done)
 {
 	list_add(done ? &f->done : &f->pending, fr);
 	f->busy--;
 	if (f->draining)
 		pthread_cond_broadcast(&f->progress);
-}
-
-/* ---- one request ---- */
-
-int nvme_file_rw_flags(const struct file_request *fr)
-{
-	return fr->step == FILE_WRITE && fr->req.durable ? RWF_DSYNC : 0;
-}
-
-int nvme_file_fallocate_mode(const struct file_request *fr)
-{
-	return FALLOC_FL_KEEP_SIZE |
-	       (fr->step == FILE_PUNCH ? FALLOC_FL_PUNCH_HOLE
-				       : FALLOC_FL_ZERO_RANGE);
-}
-
-static uint16_t status_of(const struct file_request *fr, int err)
-{
-	switch (err) {
-	case EFAULT:
-		/* The program unmapped its own memory. */
-		return NVME_SC_DATA_TRANSFER;
-	case ENOSPC:
-	case EDQUOT:
-		return NVME_SC_CAPACITY;
-	default:
-		return fr->step == FILE_READ ? NVME_SC_UNRECOVERED_READ
-					     : NVME_SC_WRITE_FAULT;
-	}
-}
-
-/* The file system has no such call, or not for this range. */
-static bool cannot_fallocate(int64_t ret)
-{
-	return ret == -EOPNOTSUPP || ret == -ENOSYS || ret == -EINVAL ||
-	       ret == -ENODEV;
-}
-
-/* Begins to write zeroes to what is left. */
-static void write_zero_blocks(struct file_request *fr)
-{
-	uint64_t len = fr->left;
-
-	fr->step = FILE_WRITE;
-	fr->iov = fr->iovs;
-	for (fr->nr_iov = 0; len && fr->nr_iov < NVME_MAX_RUNS; fr->nr_iov++) {
-		fr->iovs[fr->nr_iov].iov_base = zero_block;
-		fr->iovs[fr->nr_iov].iov_len =
-			nvme_min(len, sizeof(zero_block));
-		len -= fr->iovs[fr->nr_iov].iov_len;
-	}
-}
-
-/* True when no more is to be transferred. */
-static bool consume(struct file_request *fr, uint64_t len)
-{
-	fr->off += len;
-	fr->left -= len;
-	while (fr->nr_iov && len >= fr->iov->iov_len) {
-		len -= fr->iov->iov_len;
-		fr->iov++;
-		fr->nr_iov--;
-	}
-	if (len) {
-		fr->iov->iov_base = (uint8_t *)fr->iov->iov_base + len;
-		fr->iov->iov_len -= len;
-	}
-	if (fr->left && !fr->nr_iov)
-		write_zero_blocks(fr);
-	return !fr->left;
-}
-
-/* True when the discard is over: it was a hint, so what cannot be, need not. */
-static bool next_range(struct file_request *fr, int64_t ret)
-{
-	const struct nvme_request *req = &fr->req;
-
-	if (cannot_fallocate(ret))
-		return true;
-	if (++fr->range == req->nr_runs)
-		return true;
-	fr->off = req->run[fr->range].start;
-	fr->left = req->run[fr->range].len;
-	return false;
-}
-
-static bool advance_fallocate(struct file_request *fr, int64_t ret)
-{
-	if (fr->req.op == NVME_OP_DISCARD)
-		return next_range(fr, ret);
-	if (cannot_fallocate(ret)) {
-		write_zero_blocks(fr);
-		return false;
-	}
-	fr->left = 0;
-	if (!fr->req.durable)
-		return true;
-	fr->step = FILE_SYNC;
-	return false;
-}
-
-bool nvme_file_advance(struct file_request *fr, int64_t ret)
-{
-	bool fallocated = fr->step == FILE_ZERO || fr->step == FILE_PUNCH;
-
-	if (ret == -EINTR)
-		return false;
-	if (ret < 0 && !(fallocated && cannot_fallocate(ret))) {
-		fr->status = status_of(fr, -ret);
-		return true;
-	}
-	if (fallocated)
-		return advance_fallocate(fr, ret);
-	if (fr->step == FILE_SYNC)
-		return true;
-	if (!ret) {
-		/* The file has become shorter than it was at start. */
-		fr->status = status_of(fr, EIO);
-		return true;
-	}
-	return consume(fr, ret);
-}
-
-static int64_t call(struct nvme_file *f, const struct file_request *fr)
-{
-	int flags = nvme_file_rw_flags(fr);
-	ssize_t ret;
-
-	switch (fr->step) {
-	case FILE_READ:
-		ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
-		break;
-	case FILE_WRITE:
-		ret = pwritev2(f->fd, fr->iov, fr->nr_iov, fr->off, flags);
-		break;
-	case FILE_SYNC:
-		ret = fdatasync(f->fd);
-		break;
-	default:
-		ret = fallocate(f->fd, nvme_file_fallocate_mode(fr), fr->off,
-				fr->left);
-		break;
-	}
-	return ret < 0 ? -errno : ret;
-}
-
-void nvme_file_run(struct nvme_file *f, struct file_request *fr)
-{
-	while (!nvme_file_advance(fr, call(f, fr)))
-		;
 }
 
 /* ---- the program's memory ---- */
@@ -223,6 +70,7 @@ static void unmap_data(struct nvme *n, struct file_request *fr, bool written)
 	fr->nr_dma = 0;
 }
 
+/* A run can lie in several mappings of the container. */
 static int map_run(struct nvme *n, struct file_request *fr,
 		   const struct nvme_run *run, bool write)
 {
@@ -264,6 +112,7 @@ static uint16_t map_data(struct nvme *n, struct file_request *fr)
 
 /* ---- submission ---- */
 
+/* The file's side is read to a buffer of our own and compared at the end. */
 static uint16_t prepare_compare(struct nvme *n, struct file_request *fr)
 {
 	uint16_t status = map_data(n, fr);
@@ -312,6 +161,7 @@ static uint16_t prepare(struct nvme *n, struct file_request *fr)
 	return 0;
 }
 
+/* The program's memory may be gone: it is copied, piece by piece, not touched. */
 static uint16_t compare(struct nvme *n, struct file_request *fr)
 {
 	const uint8_t *want = fr->bounce;
@@ -325,7 +175,7 @@ static uint16_t compare(struct nvme *n, struct file_request *fr)
 						(uint8_t *)fr->dma[i].ptr + off,
 						part))
 				return NVME_SC_DATA_TRANSFER;
-			if (memcmp(n->page, want, part))
+			if (memcmp(n->page, want, part) != 0)
 				return NVME_SC_COMPARE_FAILURE;
 			want += part;
 		}
@@ -392,6 +242,7 @@ static void file_kick(struct nvme *n)
 
 /* ---- completion ---- */
 
+/* With the device's lock held, as the two below. */
 static void complete_list(struct nvme_file *f, struct file_list *list)
 {
 	struct file_request *fr;
@@ -488,6 +339,7 @@ static void file_quiesce(struct nvme *n, bool cancel)
 		complete_list(f, &done);
 }
 
+/* Called by a shutdown, after a drain. */
 static int file_flush(struct nvme *n)
 {
 	struct nvme_file *f = n->store;

@@ -53,6 +53,7 @@ static uint64_t span(const struct ram *ram, uint64_t pos, uint64_t len,
 	return nvme_min(len, ((i + 1) << CHUNK_SHIFT) - pos);
 }
 
+/* The mapping is of a file that may be larger than what the system has room for. */
 static int populate_chunk(struct ram *ram, uint64_t i)
 {
 	uint64_t start = i << CHUNK_SHIFT;
@@ -104,6 +105,7 @@ static uint16_t read_piece(struct nvme *n, uint64_t pos, uint64_t iova,
 	return 0;
 }
 
+/* A fault in the middle leaves these blocks undefined, as a failed write may. */
 static uint16_t write_piece(struct nvme *n, uint64_t pos, uint64_t iova,
 			    uint64_t len)
 {
@@ -156,6 +158,7 @@ static uint16_t each_run(struct nvme *n, const struct nvme_request *req,
 	return status;
 }
 
+/* What is not there is zero already. */
 static uint16_t zero(struct ram *ram, uint64_t pos, uint64_t len)
 {
 	uint64_t part;

@@ -17,6 +17,7 @@ struct thread_engine {
 	unsigned int nr;
 };
 
+/* NULL: the engine stops, and a drain has left nothing. */
 static struct file_request *wait_for_work(struct nvme_file *f)
 {
 	struct thread_engine *engine = f->engine_data;

@@ -16,6 +16,7 @@ uint16_t nvme_async_event(struct nvme *n, struct nvme_request *req)
 	return NVME_PENDING;
 }
 
+/* The oldest request is used first; any may be aborted. */
 static uint16_t unpark(struct nvme *n, unsigned int i)
 {
 	uint16_t cid = n->aer_cid[i];
@@ -73,6 +74,7 @@ uint8_t nvme_critical_warning(const struct nvme *n)
 	return 0;
 }
 
+/* A warning is told when it begins, not while it lasts. */
 void nvme_check_warnings(struct nvme *n)
 {
 	uint8_t active = nvme_critical_warning(n) & n->feat.events;

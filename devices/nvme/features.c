@@ -134,6 +134,7 @@ static uint16_t get_nr_queues(const struct nvme_features *feat,
 	return 0;
 }
 
+/* A submission queue needs one of these. */
 static bool has_io_queues(const struct nvme *n)
 {
 	unsigned int id;

@@ -108,6 +108,7 @@ static void fill_namespace(const struct nvme *n, struct nvme_id_namespace *id)
 	id->lbaf[0].lbads = n->lba_shift;
 }
 
+/* Where the next one goes; the list ends with a length of 0. */
 static uint8_t *add_descriptor(uint8_t *at, uint8_t type, const uint8_t *id,
 			       uint8_t len)
 {

@@ -46,6 +46,7 @@ static int get_size(struct nvme *n, int fd, uint64_t *size)
 	return 0;
 }
 
+/* No lock is tried: a device that nobody opens must not keep others out. */
 int nvme_image_check(struct nvme *n)
 {
 	uint64_t size;
@@ -76,7 +77,8 @@ static int lock_image(struct nvme *n, int fd)
 	return complain(n, errno, strerror(errno));
 }
 
-/* The file if it may be written, else what may be read. */
+/* A program that may not write its disk still reads it: the namespace is write
+ * protected.  The file if it may be written, else what may be read. */
 static int open_image(struct nvme *n)
 {
 	int fd = -1;
@@ -96,7 +98,7 @@ static int open_image(struct nvme *n)
 
 int nvme_image_open(struct nvme *n)
 {
-	uint64_t size, tail;
+	uint64_t size = 0, tail;
 	int fd, ret;
 
 	fd = open_image(n);

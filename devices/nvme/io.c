@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* NVM commands (6): checked here, executed by the backend. */
+/*
+ * NVM commands (6): checked here, executed by the backend, which sees byte ranges
+ * that lie inside of the namespace.
+ */
 #include "nvme.h"
 
 static uint64_t slba(const struct nvme_request *req)
@@ -7,6 +10,7 @@ static uint64_t slba(const struct nvme_request *req)
 	return (uint64_t)req->cmd.cdw11 << 32 | req->cmd.cdw10;
 }
 
+/* Without a sum that could wrap around. */
 static bool outside(const struct nvme *n, uint64_t first, uint64_t nr)
 {
 	return first > n->nr_blocks || nr > n->nr_blocks - first;
@@ -37,6 +41,8 @@ static bool durable(const struct nvme *n, const struct nvme_request *req)
 	return req->cmd.cdw12 & NVME_RW_FUA || !n->feat.write_cache;
 }
 
+/* Read, Write, Compare (6.9, 6.14, 6.6).  Limits come before the range: a driver
+ * that ignores MDTS is told so wherever it reads. */
 static uint16_t transfer(struct nvme *n, struct nvme_request *req,
 			 enum nvme_op op)
 {
@@ -61,6 +67,7 @@ static uint16_t transfer(struct nvme *n, struct nvme_request *req,
 	return n->backend->submit(n, req);
 }
 
+/* 6.15.  Moves no data, so that MDTS does not limit it. */
 static uint16_t write_zeroes(struct nvme *n, struct nvme_request *req)
 {
 	uint16_t status = set_range(n, req);
@@ -75,6 +82,7 @@ static uint16_t write_zeroes(struct nvme *n, struct nvme_request *req)
 	return n->backend->submit(n, req);
 }
 
+/* 6.8.  Of what has completed; commands in flight are not waited for. */
 static uint16_t flush(struct nvme *n, struct nvme_request *req)
 {
 	req->op = NVME_OP_FLUSH;
@@ -103,6 +111,7 @@ static uint16_t set_discard_ranges(struct nvme *n, struct nvme_request *req,
 	return 0;
 }
 
+/* 6.7. */
 static uint16_t dataset_management(struct nvme *n, struct nvme_request *req)
 {
 	unsigned int nr = (req->cmd.cdw10 & 0xff) + 1;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Get Log Page (5.14), and the error log itself. */
+/*
+ * Get Log Page (5.14), and the error log itself.  Each page is made anew in
+ * nvme::page when it is read.
+ */
 #include "nvme.h"
 
+/* A ring: the newest entry overwrites the oldest. */
 void nvme_log_error(struct nvme *n, const struct nvme_error_entry *entry)
 {
 	struct nvme_error_entry *slot;
@@ -28,6 +32,8 @@ static uint64_t data_units(uint64_t bytes)
 	return (bytes + 511999) / 512000;
 }
 
+/* The temperature never changes: it is the thresholds that a program can move
+ * across it. */
 static uint64_t fill_smart(const struct nvme *n, struct nvme_smart_log *out)
 {
 	out->critical_warning = nvme_critical_warning(n);
@@ -96,6 +102,8 @@ static uint64_t fill_log(struct nvme *n, unsigned int lid)
 	}
 }
 
+/* Reading a page acknowledges the events that pointed to it, unless the program
+ * asked to retain them. */
 static void allow_next_event(struct nvme *n, unsigned int lid)
 {
 	if (lid == NVME_LOG_ERROR)
@@ -112,6 +120,7 @@ static bool wrong_nsid(unsigned int lid, uint32_t nsid)
 	return lid == NVME_LOG_SMART && nsid && nsid != NVME_ALL_NAMESPACES;
 }
 
+/* Beyond the end of a page there are zeroes; an offset beyond it is refused. */
 uint16_t nvme_get_log(struct nvme *n, struct nvme_request *req)
 {
 	const struct nvme_sqe *cmd = &req->cmd;

@@ -8,6 +8,8 @@
 #include "nvme.h"
 #include "../models.h"
 
+#include <stdio.h>
+
 #define PAGE 0x1000u
 #define BAR_SIZE (4 * PAGE)
 #define MSIX_TABLE (2 * PAGE)
@@ -47,6 +49,7 @@ static int make_requests(struct nvme *n)
 	return 0;
 }
 
+/* A reset follows at once, and shows the registers. */
 static int nvme_start(void *priv)
 {
 	struct nvme *n = priv;
@@ -62,6 +65,7 @@ static int nvme_start(void *priv)
 	return ret;
 }
 
+/* The reset ends what is in flight, so that the backend has nothing to wait for. */
 static void nvme_stop(void *priv)
 {
 	struct nvme *n = priv;
@@ -128,22 +132,23 @@ static int parse_readonly(struct nvme *n)
 	return bad_option(n, "readonly", "on or off");
 }
 
+/* Two devices of a run must not look like one: the address makes the difference,
+ * and is the same in the next run. */
 static int parse_serial(struct nvme *n)
 {
 	const char *serial = anyvfio_device_option(n->dev, "serial");
 	const char *c;
 
 	if (!serial) {
-		strcpy(n->serial, "AV-");
-		strncat(n->serial, anyvfio_device_name(n->dev),
-			sizeof(n->serial) - 4);
+		snprintf(n->serial, sizeof(n->serial), "AV-%s",
+			 anyvfio_device_name(n->dev));
 		return 0;
 	}
 	for (c = serial; *c >= ' ' && *c <= '~'; c++)
 		;
 	if (*c || c == serial || c - serial >= (long)sizeof(n->serial))
 		return bad_option(n, "serial", "1 to 20 ASCII characters");
-	strcpy(n->serial, serial);
+	snprintf(n->serial, sizeof(n->serial), "%s", serial);
 	return 0;
 }
 
@@ -187,6 +192,8 @@ static int parse_options(struct nvme *n)
 
 /* ---- the function ---- */
 
+/* Reading a register has no side effect, so that a program that polls CSTS, or
+ * flushes its writes by a read, is not trapped. */
 static int build_function(struct anyvfio_device *dev)
 {
 	static const struct anyvfio_pci_id id = {
@@ -218,6 +225,7 @@ static int build_function(struct anyvfio_device *dev)
 	return ret;
 }
 
+/* Ops are set last: from then on @n is freed by nvme_destroy(). */
 static int nvme_create(struct anyvfio_device *dev)
 {
 	struct nvme *n = calloc(1, sizeof(*n));

@@ -8,6 +8,7 @@
 
 static const uint8_t zeroes[4096];
 
+/* Pages of one transfer are at most NVME_MAX_RUNS, so there is always a place. */
 static void add_run(struct nvme_request *req, uint64_t start, uint64_t len)
 {
 	struct nvme_run *run = &req->run[req->nr_runs];
@@ -57,6 +58,7 @@ static uint16_t map_piece(struct nvme *n, struct nvme_request *req,
 	return 0;
 }
 
+/* 4.3: the second entry is data when it holds all that is left, else a list. */
 uint16_t nvme_prp_map(struct nvme *n, struct nvme_request *req, uint64_t len)
 {
 	uint64_t page = 1ull << n->page_shift;

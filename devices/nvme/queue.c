@@ -34,6 +34,7 @@ void nvme_sq_init(struct nvme *n, unsigned int id, uint64_t base, uint32_t size,
 	cq->nr_sqs++;
 }
 
+/* One entry stays free, as head and tail alone cannot tell full from empty. */
 static uint32_t room(const struct nvme_cq *cq)
 {
 	return cq->size - 1 - cq->used - cq->owed;
@@ -120,6 +121,7 @@ void nvme_post(struct nvme *n, struct nvme_sq *sq, uint16_t cid,
 		nvme_irq_busy(n, cq, true);
 }
 
+/* For the SMART log. */
 static void count(struct nvme *n, const struct nvme_request *req)
 {
 	switch (req->op) {
@@ -137,6 +139,7 @@ static void count(struct nvme *n, const struct nvme_request *req)
 	}
 }
 
+/* The status says that the log has more. */
 static uint16_t log_failure(struct nvme *n, const struct nvme_request *req,
 			    uint16_t status)
 {
@@ -196,6 +199,7 @@ static struct nvme_request *request_get(struct nvme *n,
 	return req;
 }
 
+/* Nothing of the command is looked at twice in the program's memory. */
 static void execute(struct nvme *n, struct nvme_sq *sq,
 		    const struct nvme_sqe *cmd)
 {
@@ -309,6 +313,7 @@ void nvme_cq_exit(struct nvme *n, struct nvme_cq *cq)
 
 /* ---- doorbells ---- */
 
+/* 5.2: told by an event, for there is no command to fail. */
 static void bad_doorbell(struct nvme *n, unsigned int id, uint8_t info)
 {
 	struct nvme_error_entry entry = {
@@ -331,6 +336,7 @@ static void sq_doorbell(struct nvme *n, struct nvme_sq *sq, uint32_t tail)
 	service(n, sq);
 }
 
+/* What could not be fetched for want of room is tried again by nvme_settle(). */
 static void cq_doorbell(struct nvme *n, struct nvme_cq *cq, uint32_t head)
 {
 	uint32_t consumed;

@@ -27,12 +27,15 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 #define NVME_VERSION 0x00010400u
 
+/* 3.1.1: entries of a queue (0-based), contiguous queues only, time to become
+ * ready in half seconds, command sets, largest page as a power of two of 4 KiB */
 #define NVME_CAP_MQES(n) ((uint64_t)(n))
 #define NVME_CAP_CQR (1ull << 16)
 #define NVME_CAP_TO(n) ((uint64_t)(n) << 24)
 #define NVME_CAP_CSS_NVM (1ull << 37)
 #define NVME_CAP_MPSMAX(n) ((uint64_t)(n) << 52)
 
+/* 3.1.5; a shutdown is asked for by SHN and done when CSTS.SHST says so */
 #define NVME_CC_EN 1u
 #define NVME_CC_CSS(cc) ((cc) >> 4 & 7)
 #define NVME_CC_MPS(cc) ((cc) >> 7 & 0xf)
@@ -61,6 +64,7 @@ struct nvme_sqe {
 	uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
 };
 
+/* Neither fused operations nor SGLs are there: both must be 0. */
 #define NVME_SQE_FUSE 0x03
 #define NVME_SQE_PSDT 0xc0
 
@@ -170,12 +174,13 @@ enum nvme_log {
 	NVME_LOG_EFFECTS = 0x05,
 };
 
+/* 5.14.1.1; @location: byte in 7:0 and bit in 10:8 of the command */
 struct nvme_error_entry {
 	uint64_t count;
 	uint16_t sqid;
 	uint16_t cid;
 	uint16_t status; /* the phase tag in bit 0 */
-	uint16_t location; /* byte in 7:0, bit in 10:8 */
+	uint16_t location;
 	uint64_t lba;
 	uint32_t nsid;
 	uint8_t vendor;
@@ -188,6 +193,7 @@ struct nvme_error_entry {
 
 #define NVME_SMART_TEMPERATURE 2u
 
+/* 5.14.1.2: counters have 128 bits; the upper half stays 0 */
 struct nvme_smart_log {
 	uint8_t critical_warning;
 	uint8_t temperature[2];
@@ -241,6 +247,7 @@ struct nvme_power_state {
 	uint8_t rsvd2[30];
 };
 
+/* 5.15.2.2 */
 struct nvme_id_controller {
 	uint16_t vid, ssvid;
 	char sn[20];
@@ -306,6 +313,7 @@ struct nvme_lba_format {
 	uint8_t rp;
 };
 
+/* 5.15.2.1 */
 struct nvme_id_namespace {
 	uint64_t nsze, ncap, nuse;
 	uint8_t nsfeat;
@@ -350,6 +358,7 @@ enum nvme_feature_id {
 	NVME_FEAT_EVENTS = 0x0b,
 };
 
+/* Dword 10 of Get and Set Features. */
 #define NVME_FEATURE_SAVE (1u << 31)
 #define NVME_FEATURE_SEL(cdw10) ((cdw10) >> 8 & 7)
 
@@ -360,6 +369,7 @@ enum nvme_feature_select {
 	NVME_SEL_SUPPORTED,
 };
 
+/* What NVME_SEL_SUPPORTED answers: of a namespace, can be changed. */
 #define NVME_FEATURE_NAMESPACE 2u
 #define NVME_FEATURE_CHANGEABLE 4u
 

@@ -253,7 +253,7 @@ int main(int argc, char **argv)
 		rounds = strtoul(argv[2], NULL, 0);
 	if (argc > 3)
 		seed = strtoul(argv[3], NULL, 0);
-	if (strcmp(argv[1], "ram")) {
+	if (strcmp(argv[1], "ram") != 0) {
 		fd = mkstemp(image);
 		if (fd < 0 || ftruncate(fd, 4 << 20))
 			return 2;
