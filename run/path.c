@@ -370,10 +370,14 @@ static bool fd_watched(int fd)
 
 static void set_watched(int fd, bool watch)
 {
+	u64 bit = 1ull << fd % 64;
+
 	if (likely(watch == fd_watched(fd)) || fd < 0 || fd >= WATCHED_FDS)
 		return;
-	__atomic_xor_fetch(&watched[fd / 64], 1ull << fd % 64,
-			   __ATOMIC_RELAXED);
+	if (watch)
+		__atomic_fetch_or(&watched[fd / 64], bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&watched[fd / 64], ~bit, __ATOMIC_RELAXED);
 }
 
 void path_watch_fd(int fd, enum path_kind kind)

@@ -135,33 +135,56 @@ bool preload_has_faults(void)
 	return READ_ONCE(has_faults);
 }
 
+static bool run_has_ended(void)
+{
+	int lock = open_in_run("lock", O_RDONLY), ret;
+
+	if (lock < 0)
+		return true;
+	ret = syscall4(SYS_flock, lock, LOCK_SH | LOCK_NB, 0, 0);
+	sys_close(lock);
+	return ret != -EWOULDBLOCK;
+}
+
 /*
  * The devices end with the launcher: their memory is its own.  The kernel kills
- * us as the last writer of the launcher's FIFO goes, without a thread waiting
- * for that.  -ENODEV: it has gone already.
+ * us when the last writer of the launcher's FIFO goes, without a thread waiting
+ * for that.  The descriptor, or -ENODEV: it has gone already.
  */
 static int live_with_launcher(void)
 {
-	int fd, lock;
+	int fd = open_in_run(SETTINGS_ALIVE, O_RDONLY | O_NONBLOCK);
 
-	fd = open_in_run(SETTINGS_ALIVE, O_RDONLY | O_NONBLOCK);
+	if (fd >= 0)
+		fd = host_fd_internal(fd);
 	if (fd < 0)
 		return -ENODEV;
-	fd = host_fd_internal(fd);
-	if (fd < 0)
-		return fd;
 	if (sys_fcntl(fd, F_SETSIG, SIGKILL) ||
 	    sys_fcntl(fd, F_SETOWN, sys_getpid()) ||
-	    sys_fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC)) {
+	    sys_fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC) || run_has_ended()) {
 		host_fd_internal_close(fd);
 		return -ENODEV;
 	}
-	lock = open_in_run("lock", O_RDONLY);
-	if (lock < 0)
-		return -ENODEV;
-	fd = syscall6(SYS_flock, lock, LOCK_SH | LOCK_NB, 0, 0, 0, 0);
-	sys_close(lock);
-	return fd == -EWOULDBLOCK ? 0 : -ENODEV;
+	return fd;
+}
+
+static int start(void)
+{
+	int ret, alive;
+
+	host_log_set(STDERR_FILENO, settings.level);
+	alive = live_with_launcher();
+	if (alive < 0) {
+		port_err("the run this process belongs to has ended");
+		return alive;
+	}
+	if (!has_faults)
+		host_fault_init();
+	WRITE_ONCE(has_faults, true);
+	ret = host_start(&settings.host);
+	if (ret)
+		host_fd_internal_close(alive);
+	return ret;
 }
 
 int preload_start(void)
@@ -169,19 +192,8 @@ int preload_start(void)
 	int ret = 0;
 
 	pthread_mutex_lock(&start_lock);
-	if (!host_current_config()) {
-		host_log_set(STDERR_FILENO, settings.level);
-		ret = live_with_launcher();
-		if (ret) {
-			port_err("the run this process belongs to has ended");
-			goto out_unlock;
-		}
-		if (!has_faults)
-			host_fault_init();
-		WRITE_ONCE(has_faults, true);
-		ret = host_start(&settings.host);
-	}
-out_unlock:
+	if (!host_current_config())
+		ret = start();
 	pthread_mutex_unlock(&start_lock);
 	return ret;
 }

@@ -453,6 +453,7 @@ int run(struct run_options *opts)
 	}
 	make_memory(&run);
 	rundir_clean_stale(&run.dir);
+	program_check(opts->program[0]);
 	ret = set_environment(&run) ? EXIT_LAUNCHER : start(&run);
 	if (!ret) {
 		let_go_of_inherited();

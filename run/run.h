@@ -49,6 +49,9 @@ int run(struct run_options *opts);
  */
 char *spec_absolute(const char *spec);
 
+/* Says so when @name, found as execvp() does, is no program we can reach. */
+void program_check(const char *name);
+
 /**
  * struct rundir - a run's directory
  * @path:  without a symbolic link in it

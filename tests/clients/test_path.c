@@ -10,6 +10,7 @@
 
 #include "path.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -250,6 +251,41 @@ static void relative_names_start_from_a_descriptor(void **state)
 	close(fd);
 }
 
+static void *resolves(void *arg)
+{
+	char name[PATH_MAX * 2];
+	struct path path;
+	int i, good = 0;
+
+	for (i = 0; i < 1000; i++) {
+		path_resolve(&path, AT_FDCWD, "sys/bus/pci/devices");
+		good += path.kind == PATH_TREE;
+		path_cwd_changed();
+		path_watch_fd(100 + i % 3, i & 1 ? PATH_ABOVE : PATH_PLAIN);
+		path_copied_fd(100 + i % 3, 103);
+		path_resolve(&path, 100, "x");
+		snprintf(name, sizeof(name), "%s/sys", root);
+		good += path_reveal(name, strlen(name)) == 4;
+	}
+	return good == 2000 ? arg : NULL;
+}
+
+static void threads_resolve_at_once(void **state)
+{
+	pthread_t threads[4];
+	void *good;
+	int i, token;
+
+	enter("/");
+	for (i = 0; i < 4; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, resolves, &token), 0);
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], &good);
+		assert_ptr_equal(good, &token);
+	}
+}
+
 static void names_of_the_tree_are_shown_as_the_programs(void **state)
 {
 	char name[PATH_MAX * 2];
@@ -348,6 +384,7 @@ int main(void)
 		cmocka_unit_test(names_of_descriptors_are_known),
 		cmocka_unit_test(relative_names_start_from_where_we_are),
 		cmocka_unit_test(relative_names_start_from_a_descriptor),
+		cmocka_unit_test(threads_resolve_at_once),
 		cmocka_unit_test(names_of_the_tree_are_shown_as_the_programs),
 		cmocka_unit_test(names_too_long_for_the_tree_are_the_kernels),
 		cmocka_unit_test(settings_are_read_as_they_were_written),
