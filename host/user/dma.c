@@ -137,6 +137,8 @@ static int copy(struct anyvfio_device *fn, struct vfio_type1 *type1, u64 iova,
 		     : port_copy_in(buf, u64_to_user_ptr(iova), len);
 }
 
+/* Bus mastering may go off while a copy is under way, as on a real bus; reset and
+ * stop wait for the model, which waits for its own DMA. */
 static int dma_rw(struct anyvfio_device *fn, u64 iova, void *buf, size_t len,
 		  bool write, size_t *done)
 {

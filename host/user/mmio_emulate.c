@@ -241,6 +241,8 @@ static u64 compute(unsigned int op, u64 a, u64 b, u64 carry, unsigned int size,
 	}
 }
 
+/* A load of fewer bytes than the register has extends; into a register of its
+ * own size that changes nothing. */
 static int do_mov(struct mmio_cpu *cpu)
 {
 	const struct mmio_insn *insn = cpu->insn;
@@ -287,6 +289,8 @@ static bool alu_has_operand(unsigned int op)
 	return op < MMIO_INC;
 }
 
+/* Reads, computes, writes; with lock or without, as the device's lock is held
+ * throughout.  Flags change last, since the write may fail. */
 static int do_alu(struct mmio_cpu *cpu)
 {
 	const struct mmio_insn *insn = cpu->insn;
@@ -345,6 +349,7 @@ static int do_bit(struct mmio_cpu *cpu)
 	return ret;
 }
 
+/* Locked by nature; see do_alu(). */
 static int do_xchg(struct mmio_cpu *cpu)
 {
 	u64 addr = effective_address(cpu), old;
@@ -395,6 +400,8 @@ static int do_cmpxchg(struct mmio_cpu *cpu)
 	return 0;
 }
 
+/* 64 bytes that the processor writes as one; a device here sees eight times
+ * eight. */
 static int do_movdir64b(struct mmio_cpu *cpu)
 {
 	u64 from = effective_address(cpu);
@@ -490,6 +497,8 @@ static int do_insn(struct mmio_cpu *cpu)
 	}
 }
 
+/* A string instruction that is not done stays at its rip, with its counters
+ * advanced: the processor comes back to it. */
 int mmio_emulate(struct mmio_cpu *cpu)
 {
 	int ret = do_insn(cpu);

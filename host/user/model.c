@@ -245,6 +245,7 @@ static int load_model(struct anyvfio_device *fn, const char *path)
 	return 0;
 }
 
+/* The model's code may go with it: last of all. */
 void function_forget_model(struct anyvfio_device *fn)
 {
 	unsigned int i;

@@ -87,6 +87,7 @@ void *anyvfio_pci_bar_memory(struct anyvfio_device *dev, unsigned int bar)
 
 /* ---- one access ---- */
 
+/* A late fault may come with anything: see the life in pci_device.h. */
 static bool reaches(const struct anyvfio_device *fn, u32 bar, u64 off, u32 size)
 {
 	lockdep_assert_held(&fn->lock);
@@ -184,6 +185,7 @@ void function_bar_write(void *hw, u32 bar, u64 off, u32 size, u64 val)
 
 /* ---- mappings ---- */
 
+/* Called with the lock of the mappings held: looks at constants and one flag. */
 static int rights(void *hw, u32 bar, u64 off, int prot, u64 *len)
 {
 	const struct anyvfio_device *fn = hw;
@@ -249,6 +251,8 @@ bool function_bar_area(void *hw, u32 bar, u32 i, u64 *off, u64 *len)
 	return false;
 }
 
+/* The mappings follow when the lock is free: until then an access of plain pages
+ * may still be done natively, one that traps no longer. */
 void function_bar_enable(void *hw, bool on)
 {
 	struct anyvfio_device *fn = hw;

@@ -179,6 +179,7 @@ static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
+/* By pages that are memory; trapped ones leave no trace. */
 static bool range_taken(const struct anyvfio_device *fn, u32 bar, u64 off,
 			u64 len)
 {
@@ -241,6 +242,8 @@ int anyvfio_pci_set_pages(struct anyvfio_device *dev, unsigned int bar,
 	return 0;
 }
 
+/* Asked on every access and for every mapping: a function has a handful of
+ * ranges, in order. */
 enum anyvfio_page function_page(const struct anyvfio_device *fn, u32 bar,
 				u64 off, u64 *len)
 {
@@ -434,6 +437,8 @@ static void lay_out_memory(struct anyvfio_device *fn)
 	}
 }
 
+/* What could not be judged call by call, since the order of the calls is the
+ * model's.  Nothing is left to undo: the function goes as a whole. */
 int function_freeze(struct anyvfio_device *fn)
 {
 	int ret;

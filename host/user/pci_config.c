@@ -44,6 +44,8 @@ void function_config_set(struct anyvfio_device *fn, u32 off, u32 size, u32 val)
 		WRITE_ONCE(fn->config[off + i], val >> i * 8);
 }
 
+/* BARs come back with the addresses that firmware gave them, not with 0: nobody
+ * here would write them again. */
 void function_config_reset(struct anyvfio_device *fn)
 {
 	u32 i;
@@ -53,6 +55,7 @@ void function_config_reset(struct anyvfio_device *fn)
 		WRITE_ONCE(fn->config[i], fn->config_default[i]);
 }
 
+/* Models ask from anywhere, with and without the lock. */
 uint32_t anyvfio_pci_config(struct anyvfio_device *dev, unsigned int off,
 			    unsigned int size)
 {
@@ -258,6 +261,8 @@ void function_config_build(struct anyvfio_device *fn)
 
 /* ---- use ---- */
 
+/* The decisions that others read without a lock, made anew from the registers:
+ * idempotent, so nobody has to know which register changed. */
 bool function_update(struct anyvfio_device *fn)
 {
 	u32 command = function_config_get(fn, CFG_COMMAND, 2);
@@ -283,7 +288,8 @@ static bool touches(u32 off, u32 size, u32 reg, u32 reg_size)
 	return off < reg + reg_size && reg < off + size;
 }
 
-/* Registers that live elsewhere, as they are now. */
+/* Registers that change without a write: their truth is in struct function_irq,
+ * and copying it here would need the device's lock in every send. */
 static u8 live_byte(struct anyvfio_device *fn, u32 off)
 {
 	u8 byte = fn->config[off];
@@ -382,6 +388,7 @@ void function_config_write(void *hw, u32 off, u32 size, u32 val)
 	write_locked(fn, off, size, val);
 	if (asks_for_reset(fn, off, size, val))
 		function_reset_locked(fn);
+	/* In this order: messages are sent by a bus master only. */
 	changed = function_update(fn);
 	function_irq_update(fn);
 	function_unlock(fn);

@@ -89,6 +89,8 @@ static void stop_locked(struct anyvfio_device *fn)
 	function_memory_free(fn);
 }
 
+/* Nothing is decoded before the end: a mapping cannot be there yet, and accesses
+ * by the bus driver come after open. */
 static int function_enable(void *hw)
 {
 	struct anyvfio_device *fn = hw;
@@ -263,6 +265,7 @@ static int make_function(struct anyvfio_device *fn, const char *spec)
 	return ret;
 }
 
+/* Nobody uses it, and nobody can: it was never bound, or is bound no more. */
 static void unmake_function(struct anyvfio_device *fn)
 {
 	mutex_lock(&functions_lock);
@@ -309,6 +312,7 @@ static void fill_info(const struct anyvfio_device *fn,
 	info->name = fn->name;
 }
 
+/* From here on a program can open it, before this returns even. */
 static int bind_function(struct anyvfio_device *fn)
 {
 	struct vfio_pci_device *vdev;
@@ -368,7 +372,8 @@ err_out:
 	return ERR_PTR(ret);
 }
 
-/* Waits until no program has it open (B3). */
+/* Waits until no program has it open (B3): then no thread of the model runs, and
+ * its code may be unloaded. */
 void host_pci_destroy(struct anyvfio_device *dev)
 {
 	vfio_pci_unbind(dev->vdev);

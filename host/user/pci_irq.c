@@ -124,6 +124,8 @@ void anyvfio_irq_level(struct anyvfio_device *dev, bool asserted)
 	mutex_unlock(&dev->irq.lock);
 }
 
+/* After each write of config space: which register it was does not matter, as
+ * what may not speak stays silent. */
 void function_irq_update(struct anyvfio_device *fn)
 {
 	mutex_lock(&fn->irq.lock);
@@ -144,6 +146,7 @@ bool function_intx_line(struct anyvfio_device *fn)
 
 /* ---- the registers ---- */
 
+/* Offsets below the table or the bits wrap around, and are large. */
 bool function_msix_owns(const struct anyvfio_device *fn, u32 bar, u64 off)
 {
 	if (!fn->msix || bar != fn->msix_bar)
@@ -297,6 +300,7 @@ static void show_enabled(struct anyvfio_device *fn)
 	}
 }
 
+/* As a kernel writes them before anybody listens: masked. */
 static void program_vectors(struct function_irq *irq, u32 first, u32 nr)
 {
 	u32 i;
@@ -333,6 +337,8 @@ static u32 round_up(u32 nvec)
 	return nr;
 }
 
+/* MSI-X may grow while it is in use: the vectors that are stay as they are, and
+ * may fire meanwhile. */
 static int enable_locked(struct anyvfio_device *fn, u32 index, u32 nvec)
 {
 	struct function_irq *irq = &fn->irq;
@@ -355,6 +361,7 @@ static int enable_locked(struct anyvfio_device *fn, u32 index, u32 nvec)
 	return 0;
 }
 
+/* The enable bits are config space, so both locks are needed. */
 int function_irq_enable(void *hw, u32 index, u32 nvec)
 {
 	struct anyvfio_device *fn = hw;
@@ -389,6 +396,8 @@ void function_irq_disable(void *hw, u32 index)
 	function_unlock(fn);
 }
 
+/* Signalling happens under the same lock: on return the bus driver may let the
+ * former trigger go.  What waited for a listener comes now. */
 void function_irq_set(void *hw, u32 index, u32 vector,
 		      struct port_eventfd *trigger)
 {
@@ -422,6 +431,7 @@ void function_intx_mask(void *hw)
 	mutex_unlock(&fn->irq.lock);
 }
 
+/* A line that is still high speaks again at once: that is what makes it a level. */
 void function_intx_unmask(void *hw)
 {
 	struct anyvfio_device *fn = hw;
@@ -432,6 +442,9 @@ void function_intx_unmask(void *hw)
 	mutex_unlock(&fn->irq.lock);
 }
 
+/* The interrupts in use outlive a reset: the kernel below vfio-pci would write
+ * its messages back, and the bus driver counts on that.  What the device had to
+ * say does not. */
 void function_irq_reset(struct anyvfio_device *fn)
 {
 	struct function_irq *irq = &fn->irq;
