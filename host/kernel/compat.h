@@ -30,6 +30,25 @@
 /* 6.5 took the vmas away */
 #define compat_pin_remote(mm, start, nr, flags, pages) \
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
+/* 6.12: where a mapping without pages leads; 0 or an error */
+static inline int compat_follow_pfn(struct vm_area_struct *vma,
+				    unsigned long addr, bool write,
+				    unsigned long *pfn)
+{
+	spinlock_t *lock;
+	pte_t *pte;
+	int ret;
+
+	ret = follow_pte(vma->vm_mm, addr, &pte, &lock);
+	if (ret)
+		return ret;
+	if (write && !pte_write(*pte))
+		ret = -EFAULT;
+	else
+		*pfn = pte_pfn(*pte);
+	pte_unmap_unlock(pte, lock);
+	return ret;
+}
 #define compat_msi_isolated(group, dev)                     \
 	(device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP) || \
 	 irq_domain_check_msi_remap())
@@ -44,6 +63,23 @@
 	iommu_map(domain, iova, phys, size, prot, GFP_KERNEL_ACCOUNT)
 #define compat_pin_remote(mm, start, nr, flags, pages) \
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
+static inline int compat_follow_pfn(struct vm_area_struct *vma,
+				    unsigned long addr, bool write,
+				    unsigned long *pfn)
+{
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	int ret;
+
+	ret = follow_pfnmap_start(&args);
+	if (ret)
+		return ret;
+	if (write && !args.writable)
+		ret = -EFAULT;
+	else
+		*pfn = args.pfn;
+	follow_pfnmap_end(&args);
+	return ret;
+}
 #define compat_msi_isolated(group, dev) iommu_group_has_isolated_msi(group)
 #define compat_vm_flags_set(vma, flags) vm_flags_set(vma, flags)
 #endif

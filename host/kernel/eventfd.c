@@ -25,6 +25,7 @@ struct port_watch {
 	void (*fn)(void *data);
 	void *data;
 	wait_queue_entry_t wait;
+	wait_queue_head_t *head; /* of the eventfd */
 	poll_table poll;
 	struct work_struct work;
 };
@@ -101,7 +102,21 @@ static void watch_hook(struct file *file, wait_queue_head_t *head,
 {
 	struct port_watch *watch = container_of(poll, struct port_watch, poll);
 
+	watch->head = head;
 	add_wait_queue(head, &watch->wait);
+}
+
+/* What was signalled before it was watched. */
+static void watch_take(struct port_watch *watch)
+{
+	unsigned long flags;
+	u64 count;
+
+	spin_lock_irqsave(&watch->head->lock, flags);
+	eventfd_ctx_do_read(watch->eventfd->ctx, &count);
+	spin_unlock_irqrestore(&watch->head->lock, flags);
+	if (count)
+		schedule_work(&watch->work);
 }
 
 struct port_watch *port_eventfd_watch(struct port_eventfd *eventfd,
@@ -121,7 +136,7 @@ struct port_watch *port_eventfd_watch(struct port_eventfd *eventfd,
 	init_poll_funcptr(&watch->poll, watch_hook);
 
 	if (vfs_poll(eventfd->file, &watch->poll) & EPOLLIN)
-		schedule_work(&watch->work);
+		watch_take(watch);
 	return watch;
 }
 EXPORT_SYMBOL_GPL(port_eventfd_watch);

@@ -7,7 +7,9 @@
  * later gets all there is, which is why the mappings are on a list here.
  *
  * Locks: domains_lock (rwsem) guards the domains, their groups and what follows
- * from them; mapping and unmapping read it. maps_lock guards the list of mappings.
+ * from them; whoever enters frames or takes them out reads it. It is not held
+ * while memory is pinned: that memory may have a pager that takes for ever, which
+ * must not keep a group from leaving. maps_lock guards the list of mappings.
  */
 #include <linux/iommu.h>
 #include <linux/mm.h>
@@ -42,26 +44,32 @@ struct port_iommu *port_iommu_alloc(struct vfio_type1 *owner)
 
 /* ---- what all domains and groups together can do ---- */
 
+/* What there is no room for is not usable: safe, if not all there could be. */
+static void keep_range(struct port_iommu *iommu, u64 start, u64 last)
+{
+	if (iommu->nr_ranges < IOMMU_MAX_RANGES)
+		iommu->ranges[iommu->nr_ranges++] =
+			(struct usable_range){ start, last };
+}
+
 /* Takes [start, last] out of the usable ranges. */
 static void exclude(struct port_iommu *iommu, u64 start, u64 last)
 {
-	struct usable_range *r = iommu->ranges;
-	unsigned int i, n = 0, nr = iommu->nr_ranges;
 	struct usable_range old[IOMMU_MAX_RANGES];
+	unsigned int i, nr = iommu->nr_ranges;
 
-	memcpy(old, r, nr * sizeof(*r));
+	memcpy(old, iommu->ranges, nr * sizeof(*old));
+	iommu->nr_ranges = 0;
 	for (i = 0; i < nr; i++) {
 		if (last < old[i].start || start > old[i].last) {
-			r[n++] = old[i];
+			keep_range(iommu, old[i].start, old[i].last);
 			continue;
 		}
-		if (start > old[i].start && n < IOMMU_MAX_RANGES)
-			r[n++] = (struct usable_range){ old[i].start,
-							start - 1 };
-		if (last < old[i].last && n < IOMMU_MAX_RANGES)
-			r[n++] = (struct usable_range){ last + 1, old[i].last };
+		if (start > old[i].start)
+			keep_range(iommu, old[i].start, start - 1);
+		if (last < old[i].last)
+			keep_range(iommu, last + 1, old[i].last);
 	}
-	iommu->nr_ranges = n;
 }
 
 static int exclude_reserved(struct port_iommu *iommu, struct iommu_group *group)
@@ -175,7 +183,8 @@ static void space_free(struct port_iommu *iommu, struct iommu_space *space)
 	struct iommu_map *map;
 
 	list_for_each_entry(map, &iommu->maps, node)
-		iommu_unmap(space->domain, map->iova, map->size);
+		if (map->done)
+			iommu_unmap(space->domain, map->iova, map->done);
 	iommu_domain_free(space->domain);
 	kfree(space);
 }

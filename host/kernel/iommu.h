@@ -32,6 +32,9 @@ struct usable_range {
 
 /**
  * struct iommu_map - a mapping; type1's cookie
+ * @done:   how much of it is entered into the domains, from its start; changes
+ *          with domains_lock held for reading by who maps it
+ * @pfns:   of frames without pages: the BAR of a device. Nothing is pinned
  * @mm:     whose locked memory it counts as
  * @locked: pages counted there
  */
@@ -39,7 +42,9 @@ struct iommu_map {
 	struct list_head node;
 	u64 iova;
 	u64 size;
+	u64 done;
 	int prot;
+	bool pfns;
 	struct mm_struct *mm;
 	unsigned long locked;
 };

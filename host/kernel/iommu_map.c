@@ -32,17 +32,23 @@ static void unenter(struct iommu_space *space, u64 iova, u64 size)
 		WARN_ON(iommu_unmap(space->domain, iova, size) != size);
 }
 
+/* A device's accesses go through the caches of the CPU. */
+static int enter_one(struct iommu_space *space, u64 iova, phys_addr_t phys,
+		     u64 size, int prot)
+{
+	return compat_iommu_map(space->domain, iova, phys, size,
+				prot | IOMMU_CACHE);
+}
+
 /* Enters one run of frames into every domain, or into none. */
-static int enter(struct port_iommu *iommu, u64 iova, phys_addr_t phys, u64 size,
-		 int prot)
+static int enter_all(struct port_iommu *iommu, u64 iova, phys_addr_t phys,
+		     u64 size, int prot)
 {
 	struct iommu_space *space;
 	int ret;
 
 	list_for_each_entry(space, &iommu->domains, node) {
-		ret = compat_iommu_map(
-			space->domain, iova, phys, size,
-			prot | (space->coherent ? IOMMU_CACHE : 0));
+		ret = enter_one(space, iova, phys, size, prot);
 		if (ret)
 			goto err_unenter;
 	}
@@ -51,6 +57,23 @@ static int enter(struct port_iommu *iommu, u64 iova, phys_addr_t phys, u64 size,
 err_unenter:
 	list_for_each_entry_continue_reverse(space, &iommu->domains, node)
 		unenter(space, iova, size);
+	return ret;
+}
+
+/* The next run of frames of @map: a domain that comes later gets it too. */
+static int enter(struct port_iommu *iommu, struct iommu_map *map,
+		 phys_addr_t phys, u64 size)
+{
+	int ret;
+
+	down_read(&iommu->domains_lock);
+	ret = list_empty(&iommu->domains)
+		      ? -EINVAL
+		      : enter_all(iommu, map->iova + map->done, phys, size,
+				  map->prot);
+	if (!ret)
+		map->done += size;
+	up_read(&iommu->domains_lock);
 	return ret;
 }
 
@@ -69,56 +92,76 @@ static u64 find_run(struct iommu_domain *domain, u64 iova, u64 size,
 	return len;
 }
 
-/* Takes [iova, iova + size) out of every domain and lets its pages go. */
-static void remove(struct port_iommu *iommu, u64 iova, u64 size, int prot)
+/* Takes what is entered of @map out of every domain and lets its pages go. */
+static void remove(struct port_iommu *iommu, struct iommu_map *map)
 {
 	struct iommu_space *first, *space;
+	u64 iova, size, len;
 	phys_addr_t phys;
-	u64 len;
 
+	down_read(&iommu->domains_lock);
 	first = list_first_entry(&iommu->domains, struct iommu_space, node);
-	for (; size; iova += len, size -= len) {
+	for (iova = map->iova, size = map->done; size;
+	     iova += len, size -= len) {
 		len = find_run(first->domain, iova, size, &phys);
 		if (WARN_ON(!len))
-			return;
+			break;
 		list_for_each_entry(space, &iommu->domains, node)
 			unenter(space, iova, len);
-		unpin_user_page_range_dirty_lock(pfn_to_page(PHYS_PFN(phys)),
-						 len >> PAGE_SHIFT,
-						 prot & IOMMU_WRITE);
+		if (!map->pfns)
+			unpin_user_page_range_dirty_lock(
+				pfn_to_page(PHYS_PFN(phys)), len >> PAGE_SHIFT,
+				map->prot & IOMMU_WRITE);
 	}
+	spin_lock(&iommu->maps_lock);
+	list_del(&map->node);
+	spin_unlock(&iommu->maps_lock);
+	up_read(&iommu->domains_lock);
+}
+
+/* Enters into @space what the first domain has of @map; how much it was. */
+static int replay_one(struct iommu_space *first, struct iommu_space *space,
+		      const struct iommu_map *map, u64 *done)
+{
+	phys_addr_t phys;
+	u64 len;
+	int ret;
+
+	for (*done = 0; *done < map->done; *done += len) {
+		len = find_run(first->domain, map->iova + *done,
+			       map->done - *done, &phys);
+		if (WARN_ON(!len))
+			return -EIO;
+		ret = enter_one(space, map->iova + *done, phys, len, map->prot);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 int iommu_replay(struct port_iommu *iommu, struct iommu_space *space)
 {
 	struct iommu_space *first;
 	struct iommu_map *map;
-	phys_addr_t phys;
-	u64 done = 0, len;
-	int ret = 0;
+	u64 done;
+	int ret;
 
 	lockdep_assert_held_write(&iommu->domains_lock);
 
 	if (list_empty(&iommu->domains))
 		return 0;
 	first = list_first_entry(&iommu->domains, struct iommu_space, node);
-	list_for_each_entry(map, &iommu->maps, node)
-		for (done = 0; done < map->size; done += len) {
-			len = find_run(first->domain, map->iova + done,
-				       map->size - done, &phys);
-			ret = compat_iommu_map(
-				space->domain, map->iova + done, phys, len,
-				map->prot |
-					(space->coherent ? IOMMU_CACHE : 0));
-			if (ret)
-				goto err_undo;
-		}
+	list_for_each_entry(map, &iommu->maps, node) {
+		ret = replay_one(first, space, map, &done);
+		if (ret)
+			goto err_undo;
+	}
 	return 0;
 
 err_undo:
 	unenter(space, map->iova, done);
 	list_for_each_entry_continue_reverse(map, &iommu->maps, node)
-		unenter(space, map->iova, map->size);
+		unenter(space, map->iova, map->done);
 	return ret;
 }
 
@@ -133,120 +176,148 @@ static unsigned long count_run(struct page **pages, unsigned long nr)
 	return n;
 }
 
-/*
- * Pins up to @nr pages from @vaddr and enters them at @iova. How many were
- * entered; an error only when that is none.
- */
-static long pin_batch(struct port_iommu *iommu, struct page **pages, u64 iova,
-		      u64 vaddr, unsigned long nr, int prot)
+/* Pins the next pages of @map, as many as fit, and enters them. */
+static int pin_batch(struct port_iommu *iommu, struct iommu_map *map,
+		     struct page **pages, u64 vaddr)
 {
 	unsigned int flags = FOLL_LONGTERM |
-			     (prot & IOMMU_WRITE ? FOLL_WRITE : 0);
+			     (map->prot & IOMMU_WRITE ? FOLL_WRITE : 0);
+	unsigned long run, nr = (map->size - map->done) >> PAGE_SHIFT;
 	long pinned, done = 0;
-	unsigned long run;
 	int ret = 0;
 
-	pinned = pin_user_pages_fast(vaddr, min_t(unsigned long, nr, BATCH),
-				     flags, pages);
+	pinned = pin_user_pages_fast(vaddr + map->done,
+				     min_t(unsigned long, nr, BATCH), flags,
+				     pages);
 	if (pinned <= 0)
 		return pinned ? pinned : -EFAULT;
-	while (done < pinned) {
+	while (done < pinned && !ret) {
 		run = count_run(pages + done, pinned - done);
-		ret = enter(iommu, iova + ((u64)done << PAGE_SHIFT),
-			    page_to_phys(pages[done]), (u64)run << PAGE_SHIFT,
-			    prot);
-		if (ret)
-			break;
-		done += run;
+		ret = enter(iommu, map, page_to_phys(pages[done]),
+			    (u64)run << PAGE_SHIFT);
+		if (!ret)
+			done += run;
 	}
 	unpin_user_pages(pages + done, pinned - done);
-	return done ? done : ret;
+	return ret;
 }
 
 static int pin_all(struct port_iommu *iommu, struct iommu_map *map, u64 vaddr)
 {
 	struct page **pages;
-	u64 done = 0;
-	long n = 0;
+	int ret = 0;
 
 	pages = (struct page **)__get_free_page(GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
-	while (done < map->size) {
-		n = pin_batch(iommu, pages, map->iova + done, vaddr + done,
-			      (map->size - done) >> PAGE_SHIFT, map->prot);
-		if (n < 0)
-			break;
-		done += (u64)n << PAGE_SHIFT;
-		if (fatal_signal_pending(current)) {
-			n = -EINTR;
-			break;
-		}
+	while (map->done < map->size && !ret) {
+		ret = pin_batch(iommu, map, pages, vaddr);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	free_page((unsigned long)pages);
-	if (done == map->size)
-		return 0;
-	if (done)
-		remove(iommu, map->iova, done, map->prot);
-	return n;
+	return ret;
+}
+
+/* ---- memory without pages: BARs that the caller has mapped ---- */
+
+static bool has_pages(struct mm_struct *mm, u64 vaddr)
+{
+	struct vm_area_struct *vma;
+	bool ret;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, vaddr);
+	ret = !vma || !(vma->vm_flags & VM_PFNMAP);
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/* The frame at @vaddr of the caller; its driver is asked for it when needed. */
+static int find_pfn(struct mm_struct *mm, u64 vaddr, bool write,
+		    unsigned long *pfn)
+{
+	struct vm_area_struct *vma;
+	bool unlocked = false;
+	int ret = -EFAULT;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, vaddr);
+	if (!vma || !(vma->vm_flags & VM_PFNMAP))
+		goto out_unlock;
+	ret = compat_follow_pfn(vma, vaddr, write, pfn);
+	if (!ret)
+		goto out_unlock;
+	ret = fixup_user_fault(mm, vaddr, write ? FAULT_FLAG_WRITE : 0,
+			       &unlocked);
+	if (ret)
+		goto out_unlock;
+	/* The lock was given up meanwhile: the area may be another one. */
+	vma = vma_lookup(mm, vaddr);
+	ret = vma && vma->vm_flags & VM_PFNMAP
+		      ? compat_follow_pfn(vma, vaddr, write, pfn)
+		      : -EFAULT;
+out_unlock:
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static int enter_pfns(struct port_iommu *iommu, struct iommu_map *map,
+		      u64 vaddr)
+{
+	bool write = map->prot & IOMMU_WRITE;
+	unsigned long first, pfn;
+	u64 size;
+	int ret;
+
+	while (map->done < map->size) {
+		ret = find_pfn(map->mm, vaddr + map->done, write, &first);
+		if (ret)
+			return ret;
+		for (size = PAGE_SIZE; size < map->size - map->done;
+		     size += PAGE_SIZE)
+			if (find_pfn(map->mm, vaddr + map->done + size, write,
+				     &pfn) ||
+			    pfn != first + (size >> PAGE_SHIFT))
+				break;
+		ret = enter(iommu, map, PFN_PHYS(first), size);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
 }
 
 /* ---- the port ---- */
 
-int port_iommu_map(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
-		   u32 prot, void **cookie)
+static struct iommu_map *map_alloc(u64 iova, u64 vaddr, u64 size, u32 prot)
 {
 	struct iommu_map *map;
 	int ret;
 
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	map->iova = iova;
 	map->size = size;
 	map->prot = iommu_prot(prot);
 	map->mm = current->mm;
-	map->locked = size >> PAGE_SHIFT;
+	map->pfns = !has_pages(map->mm, vaddr);
+	map->locked = map->pfns ? 0 : size >> PAGE_SHIFT;
 	ret = account_locked_vm(map->mm, map->locked, true);
-	if (ret)
-		goto err_free;
-	mmgrab(map->mm);
-
-	down_read(&iommu->domains_lock);
-	ret = list_empty(&iommu->domains) ? -EINVAL
-					  : pin_all(iommu, map, vaddr);
-	if (!ret) {
-		spin_lock(&iommu->maps_lock);
-		list_add_tail(&map->node, &iommu->maps);
-		spin_unlock(&iommu->maps_lock);
+	if (ret) {
+		kfree(map);
+		return ERR_PTR(ret);
 	}
-	up_read(&iommu->domains_lock);
-	if (ret)
-		goto err_unaccount;
-	*cookie = map;
-	return 0;
-
-err_unaccount:
-	account_locked_vm(map->mm, map->locked, false);
-	mmdrop(map->mm);
-err_free:
-	kfree(map);
-	return ret;
+	mmgrab(map->mm);
+	return map;
 }
 
-void port_iommu_unmap(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
-		      u32 prot, void *cookie)
+static void map_free(struct iommu_map *map)
 {
-	struct iommu_map *map = cookie;
-
-	down_read(&iommu->domains_lock);
-	spin_lock(&iommu->maps_lock);
-	list_del(&map->node);
-	spin_unlock(&iommu->maps_lock);
-	remove(iommu, iova, size, map->prot);
-	up_read(&iommu->domains_lock);
-
 	/* The process may be gone: its count went with it. */
 	if (mmget_not_zero(map->mm)) {
 		account_locked_vm(map->mm, map->locked, false);
@@ -254,6 +325,38 @@ void port_iommu_unmap(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
 	}
 	mmdrop(map->mm);
 	kfree(map);
+}
+
+int port_iommu_map(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
+		   u32 prot, void **cookie)
+{
+	struct iommu_map *map = map_alloc(iova, vaddr, size, prot);
+	int ret;
+
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	down_read(&iommu->domains_lock);
+	spin_lock(&iommu->maps_lock);
+	list_add_tail(&map->node, &iommu->maps);
+	spin_unlock(&iommu->maps_lock);
+	up_read(&iommu->domains_lock);
+
+	ret = map->pfns ? enter_pfns(iommu, map, vaddr)
+			: pin_all(iommu, map, vaddr);
+	if (ret) {
+		remove(iommu, map);
+		map_free(map);
+		return ret;
+	}
+	*cookie = map;
+	return 0;
+}
+
+void port_iommu_unmap(struct port_iommu *iommu, u64 iova, u64 vaddr, u64 size,
+		      u32 prot, void *cookie)
+{
+	remove(iommu, cookie);
+	map_free(cookie);
 }
 
 int port_iommu_pin_page(struct port_iommu *iommu, u64 vaddr, u32 prot,

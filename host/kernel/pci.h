@@ -40,6 +40,7 @@ struct pci_hw {
 	bool intx_in_use;
 	bool intx_can_mask; /* DisINTx works: the line may be shared */
 	bool intx_masked;
+	bool intx_missed; /* fired without a trigger */
 	struct port_eventfd *intx_trigger;
 };
 

@@ -119,10 +119,24 @@ struct mapped_inode {
 	struct inode *inode;
 };
 
+/* Descriptors that were closed left theirs to us alone. */
+static void drop_closed(struct pci_hw *hw)
+{
+	struct mapped_inode *mapped, *next;
+
+	list_for_each_entry_safe(mapped, next, &hw->inodes, node)
+		if (atomic_read(&mapped->inode->i_count) == 1) {
+			list_del(&mapped->node);
+			iput(mapped->inode);
+			kfree(mapped);
+		}
+}
+
 static int remember_inode(struct pci_hw *hw, struct inode *inode)
 {
 	struct mapped_inode *mapped;
 
+	drop_closed(hw);
 	list_for_each_entry(mapped, &hw->inodes, node)
 		if (mapped->inode == inode)
 			return 0;

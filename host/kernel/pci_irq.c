@@ -93,6 +93,8 @@ static irqreturn_t intx_handler(int irq, void *data)
 	}
 	if (ret == IRQ_HANDLED && hw->intx_trigger)
 		port_eventfd_signal(hw->intx_trigger);
+	else if (ret == IRQ_HANDLED)
+		hw->intx_missed = true;
 	spin_unlock_irqrestore(&hw->intx_lock, flags);
 	return ret;
 }
@@ -104,6 +106,7 @@ static int enable_intx(struct pci_hw *hw)
 	if (!hw->pdev->irq || hw->pdev->irq == IRQ_NOTCONNECTED)
 		return -ENODEV;
 	hw->intx_masked = false;
+	hw->intx_missed = false;
 	hw->intx_trigger = NULL;
 	if (hw->intx_can_mask)
 		pci_intx(hw->pdev, 1);
@@ -116,9 +119,7 @@ static int enable_intx(struct pci_hw *hw)
 
 static void disable_intx(struct pci_hw *hw)
 {
-	/* A handler that masked at the line left one disable to undo. */
-	if (!hw->intx_can_mask && hw->intx_masked)
-		enable_irq(hw->pdev->irq);
+	/* The line may be disabled: whoever requests it next finds it enabled. */
 	free_irq(hw->pdev->irq, hw);
 	hw->intx_in_use = false;
 	hw->intx_trigger = NULL;
@@ -130,6 +131,11 @@ static void set_intx(struct pci_hw *hw, struct port_eventfd *trigger)
 
 	spin_lock_irqsave(&hw->intx_lock, flags);
 	hw->intx_trigger = trigger;
+	/* It fired, and masked itself, when there was nobody to tell. */
+	if (trigger && hw->intx_missed)
+		port_eventfd_signal(trigger);
+	if (trigger)
+		hw->intx_missed = false;
 	spin_unlock_irqrestore(&hw->intx_lock, flags);
 }
 
