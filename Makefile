@@ -7,6 +7,7 @@
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
+#   make vm-test    the modules in virtual machines   KERNEL=6.12 or 7.3
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured
 #
 # A missing Debian package is installed (as root, or with sudo) and named.
@@ -17,7 +18,7 @@ PREFIX ?= /usr/local
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test check bench module docs install clean deps-build
+.PHONY: all demo test check bench module vm-test docs install clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -48,6 +49,10 @@ bench: all
 module:
 	@tools/deps module
 	@tools/module $(KDIR)
+
+vm-test:
+	@tools/deps vm
+	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
 
 docs:
 	@tools/deps docs

@@ -40,6 +40,8 @@ extern struct uapi uapi;
 
 /* Compares and prints: @got and @want are results as call() makes them. */
 void check(const char *name, long got, long want);
+/* Says how many were what; the status to end with. */
+int check_summary(void);
 /* A system call's result, or its negated errno. */
 long call(long ret);
 
@@ -72,5 +74,7 @@ void test_pci(void);
 void test_config(void);
 void test_irqs(void);
 void test_races(void);
+/* For a group without an IOMMU, instead of the others. */
+void test_noiommu(void);
 
 #endif /* ANYVFIO_UAPI_H */

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Real DMA and real interrupts: QEMU's edu device, driven through the uAPI.
+ *
+ *   edu GROUP BDF
+ *
+ * The device copies between memory and a buffer of 4 KiB of its own, and raises an
+ * interrupt when told to. It reaches 28 bits of addresses.
+ */
+#include <err.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+
+#include "../uapi/uapi.h"
+
+enum {
+	EDU_LIVENESS = 0x04,
+	EDU_IRQ_STATUS = 0x24,
+	EDU_IRQ_RAISE = 0x60,
+	EDU_IRQ_ACK = 0x64,
+	EDU_DMA_SRC = 0x80,
+	EDU_DMA_DST = 0x88,
+	EDU_DMA_COUNT = 0x90,
+	EDU_DMA_CMD = 0x98,
+};
+
+#define EDU_START 1u
+#define EDU_TO_MEMORY 2u
+#define EDU_INTERRUPT 4u
+#define EDU_BUFFER 0x40000u
+
+/* What is copied: less than the buffer, whose last byte edu holds out of bounds. */
+#define LEN 2048ul
+
+#define IOVA 0x100000ul
+#define PAGE 4096ul
+#define RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
+#define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
+
+static struct chain chain;
+static volatile char *bar;
+
+static uint32_t get(unsigned int reg)
+{
+	return *(volatile uint32_t *)(bar + reg);
+}
+
+static void set(unsigned int reg, uint32_t val)
+{
+	*(volatile uint32_t *)(bar + reg) = val;
+}
+
+static long map(uint64_t iova, const void *vaddr, uint64_t size, uint32_t flags)
+{
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.flags = flags,
+		.vaddr = (uintptr_t)vaddr,
+		.iova = iova,
+		.size = size,
+	};
+
+	return call(ioctl(chain.container, VFIO_IOMMU_MAP_DMA, &arg));
+}
+
+static long unmap(uint64_t iova, uint64_t size)
+{
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.iova = iova,
+		.size = size,
+	};
+	long ret = call(ioctl(chain.container, VFIO_IOMMU_UNMAP_DMA, &arg));
+
+	return ret ? ret : (long)arg.size;
+}
+
+static long set_irq(unsigned int index, uint32_t what, const int *fd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(int)];
+	struct vfio_irq_set *irq = (void *)buf;
+
+	irq->argsz = sizeof(buf);
+	irq->flags = what |
+		     (fd ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
+	irq->index = index;
+	irq->start = 0;
+	irq->count = 1;
+	if (fd)
+		memcpy(irq->data, fd, sizeof(*fd));
+	else if (what == VFIO_IRQ_SET_ACTION_TRIGGER)
+		irq->count = 0;
+	return call(ioctl(chain.device, VFIO_DEVICE_SET_IRQS, irq));
+}
+
+/* How often it was signalled; 0 when it is not within half a minute. */
+static long await(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	if (poll(&poll_fd, 1, 30000) != 1 || read(fd, &n, sizeof(n)) < 0)
+		return 0;
+	return n;
+}
+
+static bool is_quiet(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 0;
+}
+
+static void set_command(uint16_t on, uint16_t off)
+{
+	uint16_t command;
+
+	if (pread(chain.device, &command, 2, CONFIG + 4) != 2)
+		err(1, "config");
+	command = (command | on) & ~off;
+	if (pwrite(chain.device, &command, 2, CONFIG + 4) != 2)
+		err(1, "config");
+}
+
+static void dma(uint32_t src, uint32_t dst, uint32_t len, uint32_t cmd)
+{
+	set(EDU_DMA_SRC, src);
+	set(EDU_DMA_DST, dst);
+	set(EDU_DMA_COUNT, len);
+	set(EDU_DMA_CMD, cmd | EDU_START);
+}
+
+/* ---- the tests ---- */
+
+static void test_registers(void)
+{
+	set(EDU_LIVENESS, 0x12345678);
+	check("D1_bar_is_the_device", get(EDU_LIVENESS) == ~0x12345678u, 1);
+}
+
+static void test_dma(int event)
+{
+	unsigned char *page = page_alloc(2 * PAGE);
+	unsigned int i;
+
+	for (i = 0; i < LEN; i++)
+		page[i] = i * 7;
+	check("I3_map_for_dma", map(IOVA, page, 2 * PAGE, RW), 0);
+	dma(IOVA, EDU_BUFFER, LEN, EDU_INTERRUPT);
+	check("I3_device_reads_memory", await(event), 1);
+	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	dma(EDU_BUFFER, IOVA + PAGE, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	check("I3_device_writes_memory", await(event), 1);
+	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	check("I3_device_copied_memory", memcmp(page, page + PAGE, LEN), 0);
+
+	check("I3_unmap_after_dma", unmap(IOVA, 2 * PAGE), 2 * PAGE);
+	memset(page, 0, 2 * PAGE);
+	dma(EDU_BUFFER, IOVA + PAGE, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	check("I3_device_ends_without_a_mapping", await(event), 1);
+	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	check("I3_unmapped_memory_is_out_of_reach",
+	      !memcmp(page, page + PAGE, LEN), 1);
+	munmap(page, 2 * PAGE);
+}
+
+/* Memory with rights to read only: the device's write must not arrive. */
+static void test_rights(int event)
+{
+	unsigned char *page = page_alloc(PAGE);
+
+	check("I3_map_read_only", map(IOVA, page, PAGE, VFIO_DMA_MAP_FLAG_READ),
+	      0);
+	dma(EDU_BUFFER, IOVA, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	check("I3_device_ends_without_the_right", await(event), 1);
+	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	check("I3_read_only_memory_is_not_written", page[0] | page[8], 0);
+	check("I3_unmap_read_only", unmap(IOVA, PAGE), PAGE);
+	munmap(page, PAGE);
+}
+
+static void test_bar_as_memory(void)
+{
+	check("I3_map_of_a_bar", map(IOVA, (void *)bar, PAGE, RW), 0);
+	check("I3_unmap_of_a_bar", unmap(IOVA, PAGE), PAGE);
+}
+
+static void test_msi(void)
+{
+	int event = eventfd(0, EFD_NONBLOCK);
+
+	check("B6_msi",
+	      set_irq(VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER,
+		      &event),
+	      0);
+	set_command(4, 0);
+	set(EDU_IRQ_RAISE, 1);
+	check("B6_msi_arrives", await(event), 1);
+	set(EDU_IRQ_ACK, 1);
+	test_dma(event);
+	test_rights(event);
+	check("D1_reset_with_msi", call(ioctl(chain.device, VFIO_DEVICE_RESET)),
+	      -EINVAL);
+	check("B6_msi_off",
+	      set_irq(VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER,
+		      NULL),
+	      0);
+	close(event);
+}
+
+/* A level: it masks itself when it fires, and speaks again when unmasked while
+ * the device still asserts it. */
+static void test_intx(void)
+{
+	const unsigned int intx = VFIO_PCI_INTX_IRQ_INDEX;
+	int event = eventfd(0, EFD_NONBLOCK), unmask = eventfd(0, 0);
+	uint64_t one = 1;
+
+	check("B6_intx", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, &event), 0);
+	set(EDU_IRQ_RAISE, 1);
+	check("B6_intx_arrives", await(event), 1);
+	check("B6_intx_unmask_asserted",
+	      call(ioctl(chain.device, VFIO_DEVICE_SET_IRQS,
+			 &(struct vfio_irq_set){
+				 .argsz = sizeof(struct vfio_irq_set),
+				 .flags = VFIO_IRQ_SET_DATA_NONE |
+					  VFIO_IRQ_SET_ACTION_UNMASK,
+				 .index = VFIO_PCI_INTX_IRQ_INDEX,
+				 .count = 1 })),
+	      0);
+	check("B6_intx_speaks_again", await(event), 1);
+	check("B6_intx_is_masked_again", is_quiet(event), 1);
+	check("B6_intx_unmask_eventfd",
+	      set_irq(intx, VFIO_IRQ_SET_ACTION_UNMASK, &unmask), 0);
+	if (write(unmask, &one, sizeof(one)) != sizeof(one))
+		err(1, "eventfd");
+	check("B6_intx_speaks_when_the_eventfd_does", await(event), 1);
+	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	check("B6_intx_off", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, NULL),
+	      0);
+	close(event);
+	close(unmask);
+}
+
+static sigjmp_buf fault;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault, 1);
+}
+
+static long touch(void)
+{
+	if (sigsetjmp(fault, 1))
+		return -EFAULT;
+	get(EDU_LIVENESS);
+	return 0;
+}
+
+static void test_revoke(void)
+{
+	signal(SIGBUS, on_fault);
+	check("D4_bar_mapped", touch(), 0);
+	set_command(0, 2);
+	check("D4_mapping_without_memory_faults", touch(), -EFAULT);
+	set_command(2, 0);
+	check("D4_mapping_with_memory_again", touch(), 0);
+	test_registers();
+	signal(SIGBUS, SIG_DFL);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		errx(2, "usage: edu GROUP BDF");
+	uapi.group_path = argv[1];
+	uapi.device_name = argv[2];
+	chain = open_device();
+	bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, chain.device,
+		   0);
+	if (bar == MAP_FAILED)
+		err(1, "mmap of BAR 0");
+	test_registers();
+	test_msi();
+	test_intx();
+	test_revoke();
+	test_bar_as_memory();
+	close_chain(&chain);
+	return check_summary();
+}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# What the tests in the machine share. Each test is a function named after the
+# rule it shows; it fails by its status, or by what the kernel logs meanwhile.
+
+failed=0
+
+# What no test may leave in the log. IOMMU faults are not among it: the tests
+# make devices go where they may not.
+BAD='BUG|WARNING|Oops|general protection|refcount_t|INFO: |Call Trace|corrupt|scheduling while|leak|nobody cared'
+
+# Long-term pins are counted by the kernel: as many given back as taken.
+pins() {
+	# The counters of each processor are folded into the sums.
+	cat /proc/sys/vm/stat_refresh >/dev/null
+	awk '/^nr_foll_pin_acquired/ { n += $2 }
+	     /^nr_foll_pin_released/ { n -= $2 }
+	     END { print n }' /proc/vmstat
+}
+
+# run NAME [COMMAND...]: the test; without a command the function of its name
+run() {
+	local name=$1 why=
+	shift
+	dmesg -c >/dev/null
+	if "${@:-$name}" >/tmp/out 2>&1; then :; else
+		why="status $?"
+	fi
+	dmesg -c >/tmp/dmesg
+	grep -qE "$BAD" /tmp/dmesg && why="$why the kernel complained"
+	[ "$(pins)" = 0 ] || why="$why $(pins) pages are pinned"
+	grep -E '^(ok|differs) ' /tmp/out
+	if [ -z "$why" ]; then
+		echo "passed $name"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "FAILED $name:" $why
+	sed 's/^/  | /' /tmp/out
+	tail -n 60 /tmp/dmesg | sed 's/^/  # /'
+}
+
+finish() {
+	dmesg -c >/dev/null
+	exit $((failed > 0))
+}
+
+say() { echo "$*" >&2; return 1; }
+
+# find_pci VENDOR:DEVICE: sets $bdf and $pci to the first such device
+find_pci() {
+	for pci in /sys/bus/pci/devices/*; do
+		bdf=${pci##*/}
+		[ "$(cat $pci/vendor):$(cat $pci/device)" = \
+			"0x${1%:*}:0x${1#*:}" ] && return
+	done
+	say "no device $1"
+}
+
+driver_of() { basename "$(readlink /sys/bus/pci/devices/$1/driver)"; }
+
+unbind() {
+	[ ! -e /sys/bus/pci/devices/$1/driver ] ||
+		echo $1 >/sys/bus/pci/devices/$1/driver/unbind
+}
+
+# bind DRIVER BDF: takes it from whom it has
+bind() {
+	modprobe $1 && unbind $2 || return
+	echo $1 >/sys/bus/pci/devices/$2/driver_override
+	echo $2 >/sys/bus/pci/drivers_probe 2>/dev/null
+	[ "$(driver_of $2)" = $1 ] || say "$2: not bound to $1"
+}
+
+# use VENDOR:DEVICE: binds it to vfio-pci; sets $bdf, $pci, $group
+use() {
+	find_pci $1 && bind vfio-pci $bdf || return
+	group=/dev/vfio/$(basename "$(readlink $pci/iommu_group)")
+}
+
+# hold_start: a process of its own holds $bdf; $holder is its pid, and
+# /tmp/held what it says next.
+hold_start() {
+	rm -f /tmp/held
+	mkfifo /tmp/held
+	./hold $group $bdf >/tmp/held &
+	holder=$!
+	exec 3</tmp/held
+	read line <&3
+	[ "$line" = ready ] || say "the holder says '$line'"
+}
+
+hold_end() {
+	kill -9 $holder
+	wait $holder
+	exec 3<&-
+}
+
+# Memory in use by kind, in objects.
+slabs() { awk 'NR > 2 { print $1, $2 }' /proc/slabinfo | sort; }
+
+# grown BEFORE AFTER N: names the caches with N more objects than before
+grown() {
+	awk -v n=$3 'NR == FNR { was[$1] = $2; next }
+		$2 - was[$1] >= n { print $1, was[$1], "->", $2; bad = 1 }
+		END { exit bad }' $1 $2
+}

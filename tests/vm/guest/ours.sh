@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Our modules: each rule on an edu, an NVMe and, behind a bridge, a group of two.
+. ./lib.sh
+
+EDU=1234:11e8 NVME=1b36:0010 E1000=8086:100e
+
+uapi_edu() { use $EDU && ./uapi $group $bdf; }
+uapi_nvme() { use $NVME && ./uapi $group $bdf; }
+edu_dma_and_interrupts() { use $EDU && ./edu $group $bdf; }
+
+# The kernel's driver has the device first: QEMU's NVMe forgets to use MSI-X that
+# is enabled after the controller is, as qemu-io does it, unless it was before.
+nvme_native() {
+	local i=100
+	find_pci $NVME && bind nvme $bdf || return
+	# Its probe goes on behind our back.
+	until [ -b /dev/nvme0n1 ]; do
+		[ $((i -= 1)) -gt 0 ] || say "no /dev/nvme0n1" || return
+		sleep 0.3
+	done
+}
+
+# A pattern written through qemu-io is read again, through qemu-img too.
+nvme_qemu_io_pattern() {
+	nvme_native && use $NVME || return
+	timeout 90 qemu-io -c 'write -P 0x5a 0 4M' -c 'write -P 0xa5 4M 64k' \
+		-c 'read -P 0x5a 0 4M' -c 'read -P 0xa5 4M 64k' \
+		nvme://$bdf/1 >/tmp/io 2>&1 || { cat /tmp/io; return 1; }
+	cat /tmp/io
+	! grep -q 'Pattern verification failed' /tmp/io &&
+		[ $(grep -c 'bytes at offset' /tmp/io) = 4 ]
+}
+
+nvme_qemu_img_convert() {
+	use $NVME || return
+	dd if=/dev/urandom of=/tmp/disk bs=1M count=2 2>/dev/null
+	truncate -s 16M /tmp/disk
+	timeout 90 qemu-img convert -n -f raw -O raw /tmp/disk nvme://$bdf/1 &&
+		timeout 90 qemu-img convert -f raw -O raw nvme://$bdf/1 /tmp/back &&
+		cmp -n 16777216 /tmp/disk /tmp/back || return
+	# The kernel's driver gets it back, and reads the same.
+	nvme_native && dd if=/dev/nvme0n1 of=/tmp/back bs=1M count=16 2>/dev/null &&
+		cmp -n 16777216 /tmp/disk /tmp/back
+}
+
+# Killed with mappings, a BAR and interrupts live: all is free at once.
+L1_killed_process_leaves_nothing() {
+	local id
+	for id in $EDU $NVME; do
+		use $id && hold_start || return
+		hold_end
+		./hold $group $bdf 1 || return
+	done
+}
+
+B3_unbind_asks_the_user_and_waits() {
+	use $EDU && hold_start || return
+	# Returns when the device is free.
+	unbind $bdf
+	read line <&3
+	[ "$line" = asked ] || say "the holder says '$line'" || return
+	wait $holder || say "the holder failed: $?" || return
+	[ ! -e $group ] || say "$group is still there" || return
+	use $EDU && ./hold $group $bdf 1
+}
+
+# A group of two: one is ours and in use, the other's driver is refused.
+V2_native_driver_in_owned_group_is_refused() {
+	local nic
+	find_pci $E1000 || return
+	nic=$bdf
+	unbind $nic
+	# The second edu is the one behind the bridge.
+	bdf=$(basename $(ls -d $(readlink -f $pci)/../*/ | while read d; do
+		[ "$(cat $d/device 2>/dev/null)" = 0x11e8 ] && echo $d
+	done))
+	bind vfio-pci $bdf || return
+	group=/dev/vfio/$(basename $(readlink /sys/bus/pci/devices/$bdf/iommu_group))
+	hold_start || return
+	echo e1000 >/sys/bus/pci/devices/$nic/driver_override
+	echo $nic >/sys/bus/pci/drivers_probe 2>/dev/null
+	[ ! -e /sys/bus/pci/devices/$nic/driver ] ||
+		say "e1000 bound to $nic in a group in use" || return
+	kill -0 $holder || say "the user was ended" || return
+	hold_end
+	# Free again: the driver may; then the user may not.
+	bind e1000 $nic || return
+	! ./hold $group $bdf 1 2>/tmp/refused || say "opened beside e1000" || return
+	cat /tmp/refused
+	unbind $nic
+	./hold $group $bdf 1
+}
+
+M2_unload_while_in_use_is_refused() {
+	local m
+	use $EDU && hold_start || return
+	for m in vfio-pci vfio_iommu_type1 vfio; do
+		! rmmod $m 2>/dev/null || say "$m was unloaded in use" || return
+	done
+	kill -0 $holder || say "the user was ended" || return
+	hold_end
+}
+
+unload() { rmmod vfio-pci && rmmod vfio_iommu_type1 && rmmod vfio; }
+
+M2_unload_and_load_again() {
+	local i
+	for i in 1 2 3; do
+		unload || return
+		[ ! -e /dev/vfio/vfio ] || say "the node is still there" || return
+		modprobe vfio_iommu_type1 && modprobe vfio-pci || return
+		use $EDU && ./hold $group $bdf 1 || return
+	done
+}
+
+L1_thousand_cycles_leak_nothing() {
+	use $EDU && ./hold $group $bdf 20 || return
+	slabs >/tmp/before
+	./hold $group $bdf 1000 || return
+	slabs >/tmp/after
+	grown /tmp/before /tmp/after 400
+}
+
+for t in ${*:-uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io_pattern \
+	nvme_qemu_img_convert L1_killed_process_leaves_nothing \
+	B3_unbind_asks_the_user_and_waits \
+	V2_native_driver_in_owned_group_is_refused \
+	M2_unload_while_in_use_is_refused L1_thousand_cycles_leak_nothing \
+	M2_unload_and_load_again}; do
+	run $t
+done
+finish
