@@ -303,7 +303,7 @@ struct sim_task *sim_spawn(const char *name, void (*fn)(void *arg), void *arg)
 	void *stack, *fiber;
 	unsigned int i;
 
-	for (i = 1; i < nr_tasks && tasks[i].live; i++)
+	for (i = 1; i < nr_tasks && !tasks[i].joined; i++)
 		;
 	if (i == SIM_MAX_TASKS)
 		sim_bug("too many tasks");
@@ -490,6 +490,7 @@ static bool is_over(const struct sim_task *task, const void *on)
 void sim_join(struct sim_task *task)
 {
 	sim_block(is_over, task, "the end of a task", 0);
+	task->joined = true;
 }
 
 /* Within a call a signal stays until the call is over, as in a kernel; outside

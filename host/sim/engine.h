@@ -8,7 +8,7 @@
 
 #include "sim.h"
 
-#define SIM_MAX_TASKS 32
+#define SIM_MAX_TASKS 64
 #define SIM_MAX_READS 32
 
 /* Whether @task may go on; @on is what it waits for. */
@@ -19,6 +19,7 @@ struct sim_task {
 	void (*fn)(void *arg);
 	void *arg;
 	bool live, daemon;
+	bool joined; /* nobody asks for it any more: may be another one */
 
 	/* The context; see switch_x86.S. */
 	void *sp, *stack, *fiber, *fake_stack;

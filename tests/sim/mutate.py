@@ -17,6 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 TIMEOUT = 120
 
+# The scenarios that are tried before all others, for bugs in these files.
+FIRST = {
+    'core/external.c': ['X'],
+    'core/device.c': ['B', 'L2', 'L5', 'G6', 'D3'],
+    'iommu/': ['I3', 'X3'],
+    'pci/': ['pci', 'D4', 'D2', 'B3_request'],
+}
+
 # (what is wrong, file, text, what it becomes)
 BUGS = [
     # ---- groups ----
@@ -217,10 +225,57 @@ BUGS = [
     ('a bitmap that failed leaves the mapping without users',
      'iommu/type1_map.c', '\t\trefcount_set(&dma->users, 1);\n', ''),
     ('a failed insertion leaks nodes', 'iommu/iova.c',
-     'err_free:\n\tfree_spares(head);\n', 'err_free:\n'),
+     'err_free:\n\twhile (spares->nr)\n', 'err_free:\n\twhile (false)\n'),
     ('a failed map leaks', 'iommu/type1_map.c',
      '\tret = map_dma(type1, dma);\n\tif (ret)\n\t\tfree_dma(dma);\n',
      '\tret = map_dma(type1, dma);\n'),
+
+    # ---- the PCI bus driver ----
+    ('a trigger is put while it is used', 'pci/irq.c',
+     '\tvdev->ops->irq_set(vdev->hw, vdev->irq_type, vector, trigger);\n'
+     '\tput_trigger(vdev->triggers[vector]);\n',
+     '\tput_trigger(vdev->triggers[vector]);\n'
+     '\tvdev->ops->irq_set(vdev->hw, vdev->irq_type, vector, trigger);\n'),
+    ('triggers are put before the interrupts end', 'pci/irq.c',
+     '\tvdev->ops->irq_disable(vdev->hw, vdev->irq_type);\n'
+     '\tfor (i = 0; i < vdev->nr_vectors; i++)\n'
+     '\t\tput_trigger(vdev->triggers[i]);\n',
+     '\tfor (i = 0; i < vdev->nr_vectors; i++)\n'
+     '\t\tput_trigger(vdev->triggers[i]);\n'
+     '\tvdev->ops->irq_disable(vdev->hw, vdev->irq_type);\n'),
+    ('a trigger that found no place leaks', 'pci/irq.c',
+     '\t\telse\n\t\t\tput_trigger(triggers[i]);\n', ''),
+    ('triggers before a bad one leak', 'pci/irq.c',
+     '\twhile (i--)\n\t\tput_trigger(triggers[i]);\n', ''),
+    ('a watch is cancelled under the lock it takes', 'pci/irq.c',
+     '\tmutex_unlock(&vdev->irq_lock);\n\tif (stale)\n'
+     '\t\tport_watch_cancel(stale);\n',
+     '\tif (stale)\n\t\tport_watch_cancel(stale);\n'
+     '\tmutex_unlock(&vdev->irq_lock);\n'),
+    ('a watch stays', 'pci/irq.c',
+     '\tif (stale)\n\t\tport_watch_cancel(stale);\n', ''),
+    ('an event is signalled without the lock', 'pci/irq.c',
+     '\tif (is_set)\n\t\tport_eventfd_signal(*trigger);\n'
+     '\tmutex_unlock(&vdev->event_lock);\n',
+     '\tmutex_unlock(&vdev->event_lock);\n'
+     '\tif (is_set)\n\t\tport_eventfd_signal(*trigger);\n'),
+    ('events stay at the last close', 'pci/irq.c',
+     '\tevent_set(vdev, &vdev->err_trigger, NULL);\n'
+     '\tevent_set(vdev, &vdev->req_trigger, NULL);\n', ''),
+    ('a reset overlaps calls about interrupts', 'pci/reset.c',
+     '\tret = reset(vdev->hw);\n',
+     '\tmutex_unlock(&vdev->irq_lock);\n\tret = reset(vdev->hw);\n'
+     '\tmutex_lock(&vdev->irq_lock);\n'),
+    ('a reset leaves mappings alone', 'pci/reset.c',
+     '\tvfio_pci_memory_set(vdev, false, vdev->asleep);\n', ''),
+    ('a BAR is reached while it does not decode', 'pci/region.c',
+     '\tif (!is_io(vdev, index) && !memory_on(vdev))\n\t\tret = -EIO;\n'
+     '\telse if (write)', '\tif (write)'),
+    ('a BAR is mapped while it is accessed', 'pci/region.c',
+     '\tdown_write(&vdev->memory_lock);\n'
+     '\tret = vdev->ops->bar_mmap(vdev->hw, index, off, vma);\n'
+     '\tup_write(&vdev->memory_lock);\n',
+     '\tret = vdev->ops->bar_mmap(vdev->hw, index, off, vma);\n'),
 ]
 
 
@@ -243,8 +298,8 @@ class Sweep:
     def build(self, number, mutant, path):
         program = os.path.join(self.tmp, str(number))
         include = [os.path.dirname(path), 'host/sim', 'include', 'core',
-                   'iommu']
-        command = [self.cc, '-std=gnu11', '-g', '-O1', '-w', '-D_GNU_SOURCE',
+                   'iommu', 'pci']
+        command = [self.cc, '-std=gnu11', '-O0', '-w', '-D_GNU_SOURCE',
                    '-fno-strict-aliasing', '-fvisibility=hidden']
         command += ['-I' + os.path.join(self.root, i) for i in include]
         command += [mutant, '-o', program, '-Wl,--start-group', *self.libs,
@@ -255,12 +310,21 @@ class Sweep:
     def find(self, number, bug):
         """How the bug was found, or None."""
         program = self.build(number, self.mutate(number, bug), bug[1])
-        run = subprocess.run([program], capture_output=True, text=True,
+        for start, scenarios in FIRST.items():
+            if bug[1].startswith(start):
+                found = self.run([program, *scenarios])
+                if found:
+                    return found
+        return self.run([program])
+
+    def run(self, command):
+        run = subprocess.run(command, capture_output=True, text=True,
                              timeout=TIMEOUT)
         lines = run.stderr.splitlines()
         for i, line in enumerate(lines):
             if line.startswith('bug in ') and run.returncode == 1:
-                return line[len('bug in '):] + lines[i + 1].strip()
+                return '%s %s' % (line[len('bug in '):],
+                                  lines[i + 1].strip())
         return None
 
     def check(self, number, bug):

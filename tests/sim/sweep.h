@@ -17,7 +17,7 @@
  * struct scenario
  * @prepare: outside of the run: nothing fails
  * @tasks:   run at once, each with its index as the argument; ended by NULL
- * @finish:  after all tasks: closes what is left
+ * @finish:  after all tasks, nothing fails: closes what is left
  * @seeds:   how many orders, unless the environment says otherwise
  * @sweeps:  in how many of them each fault
  */
@@ -31,7 +31,8 @@ struct scenario {
 };
 
 extern const struct scenario close_scenarios[], remove_scenarios[],
-	type1_scenarios[], external_scenarios[], monkey_scenarios[];
+	type1_scenarios[], external_scenarios[], pci_scenarios[],
+	monkey_scenarios[];
 
 #define check(cond) \
 	((cond) ? (void)0 : sim_bug("%s:%d: %s", __FILE__, __LINE__, #cond))
