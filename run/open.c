@@ -117,7 +117,7 @@ CREAT(creat)
 CREAT(creat64)
 /* clang-format on */
 
-/* ---- streams and directories ---- */
+/* ---- streams ---- */
 
 /* -1: not a mode. */
 static int stream_flags(const char *mode)
@@ -201,40 +201,4 @@ WRAP(int, fclose, (FILE * file))
 		}
 	}
 	return REAL(fclose)(file);
-}
-
-WRAP(DIR *, opendir, (const char *name))
-{
-	struct path path;
-	DIR *dir;
-
-	resolve(&path, AT_FDCWD, name);
-	dir = REAL(opendir)(path.name);
-	if (dir)
-		path_watch_fd(dirfd(dir), path.kind);
-	return dir;
-}
-
-/* A node's entry says that it is a socket. */
-static struct dirent *show_entry(DIR *dir, struct dirent *entry)
-{
-	struct stat st;
-
-	if (likely(!entry || entry->d_type != DT_SOCK) || !path_active())
-		return entry;
-	if (!syscall6(SYS_newfstatat, dirfd(dir), (long)entry->d_name,
-		      (long)&st, AT_SYMLINK_NOFOLLOW, 0, 0) &&
-	    path_node(st.st_dev, st.st_mode, st.st_ino))
-		entry->d_type = DT_CHR;
-	return entry;
-}
-
-WRAP(struct dirent *, readdir, (DIR * dir))
-{
-	return show_entry(dir, REAL(readdir)(dir));
-}
-
-WRAP(struct dirent *, readdir64, (DIR * dir))
-{
-	return show_entry(dir, REAL(readdir64)(dir));
 }

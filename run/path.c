@@ -16,7 +16,8 @@
 #define WATCHED_FDS 4096
 #define FD_LINK_MAX 32
 
-enum { CWD_UNKNOWN, CWD_PLAIN, CWD_WATCHED };
+/* CWD_NEAR: names in it are no concern of ours, but its parents may be. */
+enum { CWD_UNKNOWN, CWD_PLAIN, CWD_NEAR, CWD_WATCHED };
 
 const struct settings *path_settings;
 static char root[PATH_MAX];
@@ -100,6 +101,43 @@ static bool is_above_own(const char *name, size_t len)
 	for (i = 0; i < s->nr_paths; i++)
 		if (starts_with(s->paths[i].name, s->paths[i].len, name, len))
 			return true;
+	return false;
+}
+
+/* The name in @above that leads to the @i-th of ours; 0: none does. */
+static size_t child_of(const char *above, unsigned int i, const char **child)
+{
+	const struct settings_path *own = &path_settings->paths[i];
+	size_t len = strlen(above);
+
+	if (own->len <= len || !starts_with(own->name, own->len, above, len))
+		return 0;
+	*child = own->name + len + 1;
+	return strchrnul(*child, '/') - *child;
+}
+
+bool path_next_child(const char *above, unsigned int *i,
+		     char child[NAME_MAX + 1])
+{
+	const char *name, *other;
+	unsigned int k, found;
+	size_t len;
+
+	while (*i < path_settings->nr_paths) {
+		found = (*i)++;
+		len = child_of(above, found, &name);
+		if (!len || len > NAME_MAX)
+			continue;
+		for (k = 0; k < found; k++)
+			if (child_of(above, k, &other) == len &&
+			    !memcmp(name, other, len))
+				break;
+		if (k < found)
+			continue;
+		memcpy(child, name, len);
+		child[len] = '\0';
+		return true;
+	}
 	return false;
 }
 
@@ -343,18 +381,19 @@ static bool concerns(const char *dir)
 	return path.kind == PATH_ABOVE || path.kind == PATH_TREE;
 }
 
-static bool cwd_watched(void)
+static int look_at_cwd(void)
 {
-	int state = READ_ONCE(cwd_state);
 	char dir[PATH_MAX];
-	ssize_t len;
+	int state = CWD_PLAIN;
 
-	if (likely(state != CWD_UNKNOWN))
-		return state == CWD_WATCHED;
-	len = directory_name("/proc/self/cwd", dir);
-	state = len > 0 && concerns(dir) ? CWD_WATCHED : CWD_PLAIN;
+	if (directory_name("/proc/self/cwd", dir) > 0) {
+		if (concerns(dir))
+			state = CWD_WATCHED;
+		else if (!strncmp(dir, "/sys/", 5) || !strncmp(dir, "/dev/", 5))
+			state = CWD_NEAR;
+	}
 	WRITE_ONCE(cwd_state, state);
-	return state == CWD_WATCHED;
+	return state;
 }
 
 void path_cwd_changed(void)
@@ -390,6 +429,20 @@ void path_copied_fd(int old, int new)
 	set_watched(new, fd_watched(old));
 }
 
+bool path_above_fd(int fd, char *name)
+{
+	char link[FD_LINK_MAX];
+	ssize_t len;
+
+	if (!fd_watched(fd))
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = directory_name(link, name);
+	while (len > 0 && name[len - 1] == '/')
+		name[--len] = '\0';
+	return len >= 0 && !is_own(name, len) && is_above_own(name, len);
+}
+
 static void resolve_relative(struct path *path, int dirfd, const char *name)
 {
 	char full[PATH_MAX], link[FD_LINK_MAX] = "/proc/self/cwd";
@@ -404,6 +457,21 @@ static void resolve_relative(struct path *path, int dirfd, const char *name)
 	walk(path, full);
 }
 
+/* Names in @dirfd may concern us, or @name leaves it for where they may. */
+static bool is_watched(int dirfd, const char *name)
+{
+	bool up = name[0] == '.' && name[1] == '.' &&
+		  (!name[2] || name[2] == '/');
+	int state;
+
+	if (dirfd != AT_FDCWD)
+		return up || fd_watched(dirfd);
+	state = READ_ONCE(cwd_state);
+	if (unlikely(state == CWD_UNKNOWN))
+		state = look_at_cwd();
+	return state == CWD_WATCHED || (up && state == CWD_NEAR);
+}
+
 void path_resolve(struct path *path, int dirfd, const char *name)
 {
 	path->kind = PATH_PLAIN;
@@ -414,7 +482,7 @@ void path_resolve(struct path *path, int dirfd, const char *name)
 	if (name[0] == '/') {
 		if (may_concern(name))
 			walk(path, name);
-	} else if (dirfd == AT_FDCWD ? cwd_watched() : fd_watched(dirfd)) {
+	} else if (is_watched(dirfd, name)) {
 		resolve_relative(path, dirfd, name);
 	}
 }

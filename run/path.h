@@ -80,6 +80,14 @@ void path_copied_fd(int old, int new);
 /* The program's directory changed. */
 void path_cwd_changed(void);
 
+/* True when @fd is a directory above one of ours: @name, of PATH_MAX bytes, is
+ * its name without a slash at the end. */
+bool path_above_fd(int fd, char *name);
+/* Names in the directory @above that lead to ours: the next one, from *@i on,
+ * which begins at 0, copied to @child; false when there is none any more. */
+bool path_next_child(const char *above, unsigned int *i,
+		     char child[NAME_MAX + 1]);
+
 /* What the tree's socket stands for, or NULL. */
 const struct settings_node *path_node(dev_t dev, mode_t mode, ino_t ino);
 

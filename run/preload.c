@@ -115,6 +115,7 @@ static void after_fork(void)
 {
 	own_pid = sys_getpid();
 	pthread_mutex_init(&start_lock, NULL);
+	list_after_fork();
 }
 
 __attribute__((constructor)) static void construct(void)

@@ -101,6 +101,8 @@ static inline int fresh_fd(int fd)
 	return fd;
 }
 
+/* list.c: the child of a fork has none of the threads that hold its lock. */
+void list_after_fork(void);
 /* fd.c: a new descriptor @new is a copy of @old, or @new was replaced by it. */
 int copied_fd(int old, int new);
 

@@ -569,6 +569,61 @@ static void directories_list_ours_by_every_call(void **state)
 	closedir(dir);
 }
 
+/* How often a real directory above lists @name. */
+static int listed(DIR *dir, const char *name)
+{
+	struct dirent *entry;
+	int n = 0;
+
+	while ((entry = readdir(dir)))
+		if (!strcmp(entry->d_name, name)) {
+			assert_int_equal(entry->d_type, DT_DIR);
+			n++;
+		}
+	return n;
+}
+
+static void real_directories_list_ours_once(void **state)
+{
+	DIR *dir = opendir("/sys/module"), *other = opendir("/sys/bus");
+	int fd;
+
+	assert_int_equal(listed(dir, "vfio_pci"), 1);
+	assert_null(readdir(dir));
+	rewinddir(dir);
+	assert_int_equal(listed(dir, "vfio"), 1);
+	assert_int_equal(listed(other, "pci"), 1);
+	assert_int_equal(closedir(other), 0);
+	assert_int_equal(closedir(dir), 0);
+	fd = openat(at_root, "dev", O_RDONLY | O_DIRECTORY);
+	dir = fdopendir(dup(fd));
+	assert_int_equal(listed(dir, "vfio"), 1);
+	assert_int_equal(closedir(dir), 0);
+	close(fd);
+	dir = opendir("/dev/vfio/..");
+	assert_int_equal(listed(dir, "vfio"), 1);
+	assert_int_equal(closedir(dir), 0);
+	dir = opendir("/usr");
+	assert_int_equal(listed(dir, "vfio"), 0);
+	assert_int_equal(closedir(dir), 0);
+}
+
+static void entries_have_the_kind_of_nodes(void **state)
+{
+	DIR *dir = opendir("/dev/vfio");
+	struct dirent *entry;
+	int n = 0;
+
+	while ((entry = readdir(dir)))
+		n += entry->d_type == DT_CHR;
+	assert_int_equal(n, 2);
+	rewinddir(dir);
+	while ((entry = CALL(struct dirent *, "readdir64", DIR *)(dir)))
+		n += entry->d_type == DT_CHR;
+	assert_int_equal(n, 4);
+	closedir(dir);
+}
+
 static void errno_and_other_paths_are_left_alone(void **state)
 {
 	const char *volatile nothing = NULL;
@@ -618,6 +673,8 @@ int main(void)
 		cmocka_unit_test(glob_finds_and_shows_ours),
 		cmocka_unit_test(nftw_walks_and_shows_ours),
 		cmocka_unit_test(directories_list_ours_by_every_call),
+		cmocka_unit_test(real_directories_list_ours_once),
+		cmocka_unit_test(entries_have_the_kind_of_nodes),
 		cmocka_unit_test(errno_and_other_paths_are_left_alone),
 	};
 

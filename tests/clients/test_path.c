@@ -286,6 +286,51 @@ static void threads_resolve_at_once(void **state)
 	}
 }
 
+static void children(const char *above, const char *want)
+{
+	char child[NAME_MAX + 1], all[1024] = "";
+	unsigned int i = 0;
+
+	while (path_next_child(above, &i, child)) {
+		strncat(all, child, 100);
+		strcat(all, " ");
+	}
+	assert_string_equal(all, want);
+}
+
+static void directories_above_know_what_they_lack(void **state)
+{
+	char name[PATH_MAX];
+	struct path path;
+	int fd, up;
+
+	children("", "dev sys ");
+	children("/sys", "bus devices ");
+	children("/sys/bus", "pci ");
+	children("/dev", "vfio ");
+	children("/sys/bus/pci", "");
+	children("/sy", "");
+	fd = open("/sys", O_RDONLY | O_DIRECTORY);
+	path_watch_fd(fd, PATH_PLAIN);
+	assert_false(path_above_fd(fd, name));
+	path_watch_fd(fd, PATH_ABOVE);
+	assert_true(path_above_fd(fd, name));
+	assert_string_equal(name, "/sys");
+	/* Also when they are come to from below. */
+	up = open("/sys/kernel", O_RDONLY | O_DIRECTORY);
+	path_resolve(&path, up, "..");
+	assert_int_equal(path.kind, PATH_ABOVE);
+	path_resolve(&path, up, "mm");
+	assert_int_equal(path.kind, PATH_PLAIN);
+	close(up);
+	close(fd);
+	enter("/sys/kernel");
+	path_resolve(&path, AT_FDCWD, "../bus");
+	assert_int_equal(path.kind, PATH_ABOVE);
+	leads_to(AT_FDCWD, "../bus/pci", "/sys/bus/pci");
+	enter("/");
+}
+
 static void names_of_the_tree_are_shown_as_the_programs(void **state)
 {
 	char name[PATH_MAX * 2];
@@ -385,6 +430,7 @@ int main(void)
 		cmocka_unit_test(relative_names_start_from_where_we_are),
 		cmocka_unit_test(relative_names_start_from_a_descriptor),
 		cmocka_unit_test(threads_resolve_at_once),
+		cmocka_unit_test(directories_above_know_what_they_lack),
 		cmocka_unit_test(names_of_the_tree_are_shown_as_the_programs),
 		cmocka_unit_test(names_too_long_for_the_tree_are_the_kernels),
 		cmocka_unit_test(settings_are_read_as_they_were_written),
