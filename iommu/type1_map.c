@@ -12,41 +12,67 @@
 
 /* ---- busy mappings ---- */
 
+/* Who waits for [start, last] to settle; in the list as long as it does. */
 struct settle_waiter {
 	struct list_head node;
-	struct completion settled;
+	u64 start;
+	u64 last;
+	struct completion changed;
 };
 
-/* Lets the lock go until some busy mapping has settled. */
-static void wait_for_settled(struct vfio_type1 *type1)
+/* All look again themselves whether it was what they waited for. */
+static void wake_waiters(struct vfio_type1 *type1)
 {
-	struct settle_waiter self;
+	struct settle_waiter *waiter;
 
 	lockdep_assert_held_write(&type1->lock);
 
-	init_completion(&self.settled);
-	list_add_tail(&self.node, &type1->waiters);
-	up_write(&type1->lock);
-	while (port_wait(&self.settled, UNMAP_RETRY_MS, false))
-		;
-	down_write(&type1->lock);
+	list_for_each_entry(waiter, &type1->waiters, node)
+		complete(&waiter->changed);
 }
 
-static bool range_is_busy(struct vfio_type1 *type1, u64 start, u64 last)
+/* Nothing in the range is busy, and nobody came before who waits for some of
+ * it: else one that wants a lot would wait for ever behind many that want
+ * little. */
+static bool has_settled(struct vfio_type1 *type1,
+			const struct settle_waiter *self)
 {
+	const struct settle_waiter *other;
 	struct iova_range *range;
 
-	iova_map_for_each(range, &type1->dmas, start, last)
+	list_for_each_entry(other, &type1->waiters, node) {
+		if (other == self)
+			break;
+		if (other->start <= self->last && other->last >= self->start)
+			return false;
+	}
+	iova_map_for_each(range, &type1->dmas, self->start, self->last)
 		if (dma_of(range)->busy)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
-/* Returns when no mapping in [start, last] is busy, with the lock held. */
+/* Returns when [start, last] is the caller's to change; lets the lock go while
+ * it waits. */
 static void settle(struct vfio_type1 *type1, u64 start, u64 last)
 {
-	while (type1->nr_busy && range_is_busy(type1, start, last))
-		wait_for_settled(type1);
+	struct settle_waiter self = { .start = start, .last = last };
+
+	lockdep_assert_held_write(&type1->lock);
+
+	if (likely(!type1->nr_busy && list_empty(&type1->waiters)))
+		return;
+	list_add_tail(&self.node, &type1->waiters);
+	while (!has_settled(type1, &self)) {
+		init_completion(&self.changed);
+		up_write(&type1->lock);
+		while (port_wait(&self.changed, UNMAP_RETRY_MS, false))
+			;
+		down_write(&type1->lock);
+	}
+	list_del(&self.node);
+	/* Those behind may go on when the caller changes nothing after all. */
+	wake_waiters(type1);
 }
 
 static void set_busy(struct vfio_type1 *type1, struct vfio_dma *dma)
@@ -61,21 +87,6 @@ static void clear_busy(struct vfio_type1 *type1, struct vfio_dma *dma)
 	lockdep_assert_held_write(&type1->lock);
 	dma->busy = false;
 	type1->nr_busy--;
-}
-
-/* They look again themselves whether it was what they waited for. */
-static void wake_waiters(struct vfio_type1 *type1)
-{
-	struct settle_waiter *waiter;
-
-	lockdep_assert_held_write(&type1->lock);
-
-	while (!list_empty(&type1->waiters)) {
-		waiter = list_first_entry(&type1->waiters, struct settle_waiter,
-					  node);
-		list_del(&waiter->node);
-		complete(&waiter->settled);
-	}
 }
 
 /* ---- what may be mapped ---- */

@@ -82,7 +82,7 @@ struct vfio_page {
  * @pgsize:       the smallest page of the host's IOMMU
  * @avail:        how many more mappings there may be
  * @nr_busy:      how many mappings are busy
- * @waiters:      who waits for one of them to settle
+ * @waiters:      who waits for some of them to settle, in turn
  * @tracking:     dirty pages are kept
  * @dirty_shift:  the size of such a page
  * @dirty_lock:   see above
