@@ -98,10 +98,11 @@ void nvme_post(struct nvme *n, struct nvme_sq *sq, uint16_t cid,
 {
 	struct nvme_cq *cq = sq->cq;
 
-	if (!nvme_running(n))
-		return;
 	if (n->batch_nr == NVME_BATCH || n->batch_cq != cq)
 		flush_batch(n);
+	/* Also when those before it could not be written. */
+	if (!nvme_running(n))
+		return;
 	if (!n->batch_nr) {
 		n->batch_cq = cq;
 		n->batch_slot = cq->tail;
@@ -302,10 +303,10 @@ void nvme_sq_exit(struct nvme *n, struct nvme_sq *sq)
 	n->waiting &= ~(1ull << sq->id);
 }
 
+/* Its completions were written when the last deletion of a submission queue
+ * completed in another queue. */
 void nvme_cq_exit(struct nvme *n, struct nvme_cq *cq)
 {
-	if (n->batch_cq == cq)
-		flush_batch(n);
 	if (cq->used)
 		nvme_irq_busy(n, cq, false);
 	cq->size = 0;

@@ -268,6 +268,25 @@ static void NVME_completion_queue_gone_is_fatal(void **state)
 	drv_close(&d);
 }
 
+/* More completions than are written at once: the error is told once. */
+static void NVME_fatal_in_the_middle_is_told_once(void **state)
+{
+	struct cmd cmd = drv_cmd(0x00, 1);
+	struct drv d;
+	int i;
+
+	drv_open(&d, ram);
+	drv_create_io(&d);
+	for (i = 0; i < 40; i++)
+		drv_queue_cmd(&d, &d.io, &cmd);
+	fake_set_hole(d.dev, d.io.cq, true);
+	drv_ring(&d, &d.io);
+	assert_int_equal(fake_read32(d.dev, REG_CSTS), 3);
+	assert_int_equal(d.dev->errors, 1);
+	assert_int_equal(d.dev->irqs[1], 0);
+	drv_close(&d);
+}
+
 static void NVME_bus_master_off_is_fatal(void **state)
 {
 	struct cmd cmd = drv_cmd(0x0a, 0);
@@ -404,6 +423,47 @@ static void NVME_pin_is_high_until_all_is_consumed(void **state)
 	drv_consume(&d, &d.io);
 	assert_true(d.dev->level);
 	drv_consume(&d, &d.io);
+	assert_false(d.dev->level);
+	/* Consuming nothing of nothing changes nothing. */
+	fake_write(d.dev, DOORBELLS + 12, 4, d.io.head);
+	assert_int_equal(drv_flush(&d), 0);
+	drv_queue_cmd(&d, &d.io, &cmd);
+	drv_ring(&d, &d.io);
+	assert_true(d.dev->level);
+	drv_close(&d);
+}
+
+/* Queues that share a vector keep the pin high together. */
+static void NVME_pin_is_high_for_each_queue_of_a_vector(void **state)
+{
+	struct cmd flush = drv_cmd(0x00, 1), cmd = drv_cmd(0x05, 0);
+	struct queue q;
+	struct drv d;
+
+	drv_open(&d, ram);
+	drv_create_io(&d);
+	q = (struct queue){
+		.id = 2, .cqid = 2, .sq_size = 4, .cq_size = 4, .phase = 1
+	};
+	q.sq = drv_alloc(&d, 4096);
+	q.cq = drv_alloc(&d, 4096);
+	drv_set_prps(&cmd, q.cq, 0);
+	cmd.dw[10] = 3 << 16 | 2;
+	cmd.dw[11] = 1 << 16 | 3;
+	assert_int_equal(drv_admin(&d, &cmd), 0);
+	cmd = drv_cmd(0x01, 0);
+	drv_set_prps(&cmd, q.sq, 0);
+	cmd.dw[10] = 3 << 16 | 2;
+	cmd.dw[11] = 2 << 16 | 1;
+	assert_int_equal(drv_admin(&d, &cmd), 0);
+	drv_queue_cmd(&d, &d.io, &flush);
+	drv_queue_cmd(&d, &q, &flush);
+	drv_ring(&d, &d.io);
+	drv_ring(&d, &q);
+	assert_int_equal(d.dev->irqs[1], 2);
+	drv_consume(&d, &d.io);
+	assert_true(d.dev->level);
+	drv_consume(&d, &q);
 	assert_false(d.dev->level);
 	drv_close(&d);
 }
@@ -549,12 +609,14 @@ int main(void)
 		cmocka_unit_test(NVME_start_stop_start_works),
 		cmocka_unit_test(NVME_submission_queue_gone_is_fatal),
 		cmocka_unit_test(NVME_completion_queue_gone_is_fatal),
+		cmocka_unit_test(NVME_fatal_in_the_middle_is_told_once),
 		cmocka_unit_test(NVME_bus_master_off_is_fatal),
 		cmocka_unit_test(NVME_any_dma_fault_is_survived),
 		cmocka_unit_test(NVME_vectors_follow_their_queues),
 		cmocka_unit_test(NVME_batch_interrupts_once),
 		cmocka_unit_test(NVME_queue_without_interrupts_is_silent),
 		cmocka_unit_test(NVME_pin_is_high_until_all_is_consumed),
+		cmocka_unit_test(NVME_pin_is_high_for_each_queue_of_a_vector),
 		cmocka_unit_test(NVME_mask_silences_pin_and_messages),
 		cmocka_unit_test(NVME_disable_lowers_the_pin),
 		cmocka_unit_test(NVME_doorbell_while_disabled_is_ignored),

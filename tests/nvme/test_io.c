@@ -628,6 +628,52 @@ static void NVME_deletion_waits_for_what_was_fetched(void **state)
 	assert_int_equal(drv_delete(&d, true, 1), 0);
 }
 
+/* What was not fetched for want of room is never begun. */
+static void NVME_deletion_forgets_what_was_not_fetched(void **state)
+{
+	struct cmd cmd = drv_cmd(0x00, 1);
+	struct completion c;
+	struct queue q;
+	unsigned int i;
+
+	assert_int_equal(drv_create_pair(&d, &q, 2, 16, 2), 0);
+	for (i = 0; i < 10; i++)
+		drv_queue_cmd(&d, &q, &cmd);
+	drv_ring(&d, &q);
+	assert_int_equal(drv_delete(&d, false, 2), 0);
+	assert_int_equal(drv_wait(&d, &q).status, 0);
+	fake_lock(d.dev);
+	i = d.dev->irqs[2];
+	fake_unlock(d.dev);
+	assert_int_equal(drv_flush(&d), 0);
+	assert_false(drv_peek(&d, &q, &c));
+	assert_int_equal(d.dev->irqs[2], i);
+}
+
+/* More at once than the controller keeps in flight. */
+static void NVME_requests_run_out_and_come_back(void **state)
+{
+	uint64_t buf = drv_alloc(&d, 4096);
+	struct queue q[6];
+	unsigned int i, j;
+
+	for (i = 0; i < 6; i++)
+		assert_int_equal(drv_create_pair(&d, &q[i], i + 2, 64, 64), 0);
+	make_cold();
+	for (i = 0; i < 6; i++) {
+		for (j = 0; j < 63; j++) {
+			struct cmd cmd = drv_rw(&d, 0x02, (i * 64 + j) * 8ul, 8,
+						buf, 4096);
+
+			drv_queue_cmd(&d, &q[i], &cmd);
+		}
+		drv_ring(&d, &q[i]);
+	}
+	for (i = 0; i < 6; i++)
+		for (j = 0; j < 63; j++)
+			assert_int_equal(drv_wait(&d, &q[i]).status, 0);
+}
+
 /* ---- reset ---- */
 
 /* At any moment: nothing is held, and nothing completes afterwards. */
@@ -813,6 +859,8 @@ int main(int argc, char **argv)
 		TEST(NVME_full_completion_queue_holds_commands),
 		TEST(NVME_shared_completion_queue_is_fair),
 		TEST(NVME_deletion_waits_for_what_was_fetched),
+		TEST(NVME_deletion_forgets_what_was_not_fetched),
+		TEST(NVME_requests_run_out_and_come_back),
 		TEST(NVME_reset_in_flight_ends_all),
 		TEST(NVME_stop_in_flight_ends_all),
 		TEST(NVME_shutdown_in_flight_completes_all),
