@@ -123,24 +123,30 @@ void __init_rwsem(struct rw_semaphore *sem, struct lock_class *class)
 	__atomic_store_n(&sem->state, RWSEM_INIT, __ATOMIC_RELAXED);
 }
 
-/* Takes it when nobody is in the way; else marks that somebody waits. */
-static bool take_or_mark(struct rw_semaphore *sem, enum lock_mode mode)
+static bool is_free(u32 state, enum lock_mode mode)
+{
+	if (mode == LOCK_SHARED)
+		return !(state & (RWSEM_WRITER | RWSEM_WAITERS));
+	return state == RWSEM_INIT;
+}
+
+/* Takes it when nobody is in the way; else, with @mark, marks that somebody
+ * waits. */
+static bool try_take(struct rw_semaphore *sem, enum lock_mode mode, bool mark)
 {
 	u32 old = __atomic_load_n(&sem->state, __ATOMIC_RELAXED);
 	bool free;
 	u32 new;
 
 	do {
-		if (mode == LOCK_SHARED)
-			free = !(old & (RWSEM_WRITER | RWSEM_WAITERS));
-		else
-			free = old == RWSEM_INIT;
-		if (!free)
+		free = is_free(old, mode);
+		if (free)
+			new = mode == LOCK_SHARED ? old + RWSEM_READER
+						  : old | RWSEM_WRITER;
+		else if (mark)
 			new = old | RWSEM_WAITERS;
-		else if (mode == LOCK_SHARED)
-			new = old + RWSEM_READER;
 		else
-			new = old | RWSEM_WRITER;
+			return false;
 	} while (!__atomic_compare_exchange_n(&sem->state, &old, new, true,
 					      __ATOMIC_ACQUIRE,
 					      __ATOMIC_RELAXED));
@@ -152,7 +158,7 @@ static void get_in_line(struct rw_semaphore *sem, enum lock_mode mode)
 	struct rwsem_waiter self = { .mode = mode };
 
 	guard_lock(sem);
-	if (take_or_mark(sem, mode)) {
+	if (try_take(sem, mode, true)) {
 		guard_unlock(sem);
 		return;
 	}
@@ -170,7 +176,9 @@ void rwsem_down_slow(struct rw_semaphore *sem, enum lock_mode mode)
 
 	if (!may_take(held, sem, sem->class, READ_ONCE(sem->state)))
 		return;
-	get_in_line(sem, mode);
+	/* Readers that come at once only meet in the count. */
+	if (!try_take(sem, mode, false))
+		get_in_line(sem, mode);
 	if (mode == LOCK_EXCLUSIVE)
 		WRITE_ONCE(sem->owner, held->owner);
 	lock_push(held, sem, mode, sem->class);
