@@ -23,6 +23,7 @@ struct pci_hw {
 	struct pci_dev *pdev;
 	struct vfio_pci_device *vdev;
 	struct pci_saved_state *saved; /* from before the first open */
+	bool needs_reset; /* the last close could not */
 
 	void __iomem *bars[PCI_STD_NUM_BARS]; /* mapped when first used */
 	void __iomem *rom;

@@ -55,7 +55,8 @@ static void pci_hw_disable(void *data)
 	pci_hw_bar_enable(hw, false);
 	pci_hw_forget_inodes(hw);
 	pci_hw_unmap(hw);
-	pci_try_reset_function(pdev);
+	/* While the driver is being unbound the lock is taken: that resets it. */
+	hw->needs_reset = pci_try_reset_function(pdev) == -EAGAIN;
 	if (hw->saved)
 		pci_load_and_free_saved_state(pdev, &hw->saved);
 	pci_restore_state(pdev);
@@ -147,7 +148,9 @@ static void describe_bars(struct pci_dev *pdev, struct vfio_pci_info *info)
 			info->bar[i].flags |= VFIO_PCI_BAR_64;
 		if (flags & IORESOURCE_PREFETCH)
 			info->bar[i].flags |= VFIO_PCI_BAR_PREFETCH;
-		if (flags & IORESOURCE_MEM && size >= PAGE_SIZE)
+		/* Without an address there is nothing to map. */
+		if (flags & IORESOURCE_MEM && size >= PAGE_SIZE &&
+		    !(flags & IORESOURCE_UNSET))
 			info->bar[i].flags |= VFIO_PCI_BAR_MMAP;
 	}
 	info->rom_size = pci_resource_len(pdev, PCI_ROM_RESOURCE);
@@ -197,6 +200,12 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
 		return -EINVAL;
+	/* The user of a physical function has power over its virtual ones. */
+	if (pci_num_vf(pdev)) {
+		pci_warn(pdev, "has virtual functions; disable them first: "
+			       "echo 0 > sriov_numvfs\n");
+		return -EBUSY;
+	}
 	hw = kzalloc(sizeof(*hw), GFP_KERNEL);
 	if (!hw)
 		return -ENOMEM;
@@ -221,13 +230,27 @@ err_free:
 	return ret;
 }
 
+/* The next driver finds nothing of the last user's.  The device's lock is held,
+ * as it is whenever a driver is bound or unbound. */
+static void late_reset(struct pci_dev *pdev)
+{
+	pci_save_state(pdev);
+	if (!pci_cfg_access_trylock(pdev))
+		return;
+	__pci_reset_function_locked(pdev);
+	pci_cfg_access_unlock(pdev);
+	pci_restore_state(pdev);
+}
+
 static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct pci_hw *hw = pci_get_drvdata(pdev);
 
 	vfio_pci_unbind(hw->vdev);
-	pm_runtime_get_noresume(&pdev->dev);
+	pm_runtime_get_sync(&pdev->dev);
 	pm_runtime_forbid(&pdev->dev);
+	if (hw->needs_reset)
+		late_reset(pdev);
 	kfree(hw);
 }
 
