@@ -34,14 +34,16 @@ static void begin_listing(DIR *dir)
 {
 	char name[PATH_MAX];
 	struct listing *new;
+	size_t size;
 
 	if (!dir || !path_above_fd(dirfd(dir), name))
 		return;
-	new = calloc(1, sizeof(*new) + strlen(name) + 1);
+	size = strlen(name) + 1;
+	new = calloc(1, sizeof(*new) + size);
 	if (!new)
 		return;
 	new->dir = dir;
-	strcpy(new->name, name);
+	memcpy(new->name, name, size);
 	pthread_mutex_lock(&lock);
 	new->other = listings;
 	WRITE_ONCE(listings, new);
@@ -116,7 +118,7 @@ static struct dirent *added_entry(DIR *dir)
 /* A node's entry says that it is a socket. */
 static struct dirent *show_entry(DIR *dir, struct dirent *entry)
 {
-	struct stat st;
+	struct stat st = {};
 
 	if (unlikely(!entry))
 		return added_entry(dir);

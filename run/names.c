@@ -84,7 +84,7 @@ static char *real_path(const char *name, char *buf)
 
 	resolve(&path, AT_FDCWD, name);
 	if (name_of_ours(&path, node, &len) && node[0] == '/')
-		return buf ? strcpy(buf, node) : strdup(node);
+		return buf ? memcpy(buf, node, len + 1) : strdup(node);
 	return reveal(REAL(realpath)(path.name, buf));
 }
 
@@ -141,7 +141,7 @@ static char *long_cwd(char *buf, size_t size)
 		return NULL;
 	}
 	if (!buf)
-		buf = malloc(max(len, size));
+		buf = malloc(size ? size : len);
 	return buf ? memcpy(buf, full, len) : NULL;
 }
 

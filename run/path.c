@@ -39,9 +39,9 @@ static size_t reveal_inherited(char *name, size_t len)
 	static const char head[] = "/memfd:", tail[] = " (deleted)";
 	size_t skip = strlen(head), cut = strlen(tail);
 
-	if (len < skip + cut || memcmp(name, head, skip) ||
-	    memcmp(name + skip, NODES "/", strlen(NODES) + 1) ||
-	    memcmp(name + len - cut, tail, cut))
+	if (len < skip + cut || memcmp(name, head, skip) != 0 ||
+	    memcmp(name + skip, NODES "/", strlen(NODES) + 1) != 0 ||
+	    memcmp(name + len - cut, tail, cut) != 0)
 		return len;
 	len -= skip + cut;
 	memmove(name, name + skip, len);
@@ -53,7 +53,8 @@ size_t path_reveal(char *name, size_t len)
 {
 	if (path_active())
 		len = reveal_inherited(name, len);
-	if (!path_active() || len < root_len || memcmp(name, root, root_len))
+	if (!path_active() || len < root_len ||
+	    memcmp(name, root, root_len) != 0)
 		return len;
 	if (len == root_len) {
 		name[0] = '/';
@@ -299,7 +300,7 @@ static void classify_own(struct path *path)
 	node += sizeof(NODES);
 	while (*node == '/' || (node[0] == '.' && node[1] == '/'))
 		node++;
-	if (*node && strcmp(node, ".") && !strchr(node, '/')) {
+	if (*node && strcmp(node, ".") != 0 && !strchr(node, '/')) {
 		path->kind = PATH_NODE;
 		path->node = node;
 	}
@@ -351,7 +352,8 @@ static void walk(struct path *path, const char *rest)
 	classify_foreign(path, name, len);
 	if (left) {
 		path->dirfd = AT_FDCWD;
-		path->name = *out ? strcpy(path->buf, out) : "/";
+		memcpy(path->buf, out, strlen(out) + 1);
+		path->name = *out ? path->buf : "/";
 	}
 }
 
@@ -360,8 +362,10 @@ static void walk(struct path *path, const char *rest)
 /* The program's name for the directory @link is a link to, and a slash. */
 static ssize_t directory_name(const char *link, char *buf)
 {
-	ssize_t len = sys_readlink(link, buf, PATH_MAX - 2);
+	ssize_t len;
 
+	buf[0] = '\0';
+	len = sys_readlink(link, buf, PATH_MAX - 2);
 	if (len <= 0 || buf[0] != '/')
 		return -1;
 	buf[len] = '\0';
@@ -446,14 +450,15 @@ bool path_above_fd(int fd, char *name)
 static void resolve_relative(struct path *path, int dirfd, const char *name)
 {
 	char full[PATH_MAX], link[FD_LINK_MAX] = "/proc/self/cwd";
+	size_t size = strlen(name) + 1;
 	ssize_t len;
 
 	if (dirfd != AT_FDCWD)
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
 	len = directory_name(link, full);
-	if (len < 0 || len + strlen(name) + 1 > PATH_MAX)
+	if (len < 0 || len + size > PATH_MAX)
 		return;
-	strcpy(full + len, name);
+	memcpy(full + len, name, size);
 	walk(path, full);
 }
 

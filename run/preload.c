@@ -59,8 +59,8 @@ static int open_in_run(const char *name, int flags)
 /* The config's text in memory of its own, with room for settings_parse(). */
 static char *load_text(int fd, void **room)
 {
+	struct stat st = {};
 	size_t len, size;
-	struct stat st;
 	char *text;
 
 	if (sys_fstat(fd, &st))

@@ -202,7 +202,7 @@ static int plain_preload(struct run *run, char path[PATH_MAX])
 
 	if (!strpbrk(path, ": $\t\n"))
 		return 0;
-	strcpy(target, path);
+	memcpy(target, path, strlen(path) + 1);
 	if (snprintf(path, PATH_MAX, "%s/%s", run->dir.path, PRELOAD) >=
 	    PATH_MAX)
 		return -ENAMETOOLONG;
@@ -217,7 +217,7 @@ static int set_environment(struct run *run)
 {
 	const char *old = getenv(PRELOAD_ENV);
 	char path[PATH_MAX], *list, *part, *save, *text;
-	size_t len;
+	size_t size, len = 0;
 	int ret;
 
 	ret = find_preload(path);
@@ -225,20 +225,18 @@ static int set_environment(struct run *run)
 		ret = plain_preload(run, path);
 	if (ret)
 		return ret;
-	len = (old ? strlen(old) : 0) + strlen(path) + 2;
-	list = calloc(1, len);
+	size = (old ? strlen(old) : 0) + strlen(path) + 2;
+	list = malloc(size);
 	text = strdup(old ? old : "");
 	if (!list || !text)
 		ret = -ENOMEM;
 	for (part = ret ? NULL : strtok_r(text, ": ", &save); part;
 	     part = strtok_r(NULL, ": ", &save)) {
-		if (!strcmp(basename(part), PRELOAD))
-			continue;
-		strcat(list, part);
-		strcat(list, ":");
+		if (strcmp(basename(part), PRELOAD) != 0)
+			len += snprintf(list + len, size - len, "%s:", part);
 	}
 	if (!ret) {
-		strcat(list, path);
+		snprintf(list + len, size - len, "%s", path);
 		if (setenv(PRELOAD_ENV, list, 1) ||
 		    setenv(SETTINGS_ENV, run->dir.path, 1))
 			ret = -ENOMEM;
@@ -355,10 +353,9 @@ static void hold_signals(struct run *run)
 static bool reap(struct run *run, int *status)
 {
 	bool stop = false;
-	pid_t pid;
 
-	while ((pid = waitpid(run->child, status,
-			      WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+	while (waitpid(run->child, status, WNOHANG | WUNTRACED | WCONTINUED) >
+	       0) {
 		if (WIFEXITED(*status) || WIFSIGNALED(*status))
 			return true;
 		run->stopped = WIFSTOPPED(*status);

@@ -68,8 +68,9 @@ static void remove_contents(int fd, const char *keep)
 	if (!dir && again >= 0)
 		close(again);
 	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-		    strcmp(entry->d_name, keep))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0 &&
+		    strcmp(entry->d_name, keep) != 0)
 			remove_tree(fd, entry->d_name);
 	if (dir)
 		closedir(dir);
@@ -142,7 +143,7 @@ void rundir_clean_stale(const struct rundir *own)
 	}
 	while ((entry = readdir(dir)))
 		if (!strncmp(entry->d_name, prefix, len) &&
-		    strcmp(entry->d_name, own_name))
+		    strcmp(entry->d_name, own_name) != 0)
 			remove_if_stale(fd, entry->d_name);
 	closedir(dir);
 }

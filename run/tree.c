@@ -248,12 +248,13 @@ static void put_node(struct tree *t, const char *name, mode_t mode, dev_t rdev)
 		return;
 	/* A socket: what reaches it past the preload library cannot open it. */
 	nodes = realloc(s->nodes, (s->nr_nodes + 1) * sizeof(*nodes));
+	if (nodes)
+		s->nodes = nodes;
 	if (!nodes || mknodat(t->root, path, S_IFSOCK | mode, 0) ||
 	    fstatat(t->root, path, &st, AT_SYMLINK_NOFOLLOW)) {
 		failed(t);
 		return;
 	}
-	s->nodes = nodes;
 	s->dev = st.st_dev;
 	nodes[s->nr_nodes++] =
 		(struct settings_node){ strdup(name), st.st_ino, rdev };

@@ -41,10 +41,10 @@ static bool pattern_concerns(const char *pattern)
 
 	while (len && pattern[len - 1] != '/')
 		len--;
-	if (len >= sizeof(dir))
+	if (len >= sizeof(dir) - 1)
 		return false;
 	memcpy(dir, pattern, len);
-	strcpy(dir + len, len ? "" : ".");
+	memcpy(dir + len, len ? "" : ".", len ? 1 : 2);
 	resolve(&path, AT_FDCWD, dir);
 	return path.kind == PATH_TREE || path.kind == PATH_ABOVE;
 }

@@ -290,11 +290,10 @@ static void children(const char *above, const char *want)
 {
 	char child[NAME_MAX + 1], all[1024] = "";
 	unsigned int i = 0;
+	int len = 0;
 
-	while (path_next_child(above, &i, child)) {
-		strncat(all, child, 100);
-		strcat(all, " ");
-	}
+	while (path_next_child(above, &i, child))
+		len += snprintf(all + len, sizeof(all) - len, "%s ", child);
 	assert_string_equal(all, want);
 }
 
@@ -339,8 +338,8 @@ static void names_of_the_tree_are_shown_as_the_programs(void **state)
 	len = snprintf(name, sizeof(name), "%s/sys/bus/pci", root);
 	assert_int_equal(path_reveal(name, len), 12);
 	assert_string_equal(name, "/sys/bus/pci");
-	strcpy(name, root);
-	assert_int_equal(path_reveal(name, strlen(name)), 1);
+	len = snprintf(name, sizeof(name), "%s", root);
+	assert_int_equal(path_reveal(name, len), 1);
 	assert_string_equal(name, "/");
 	len = snprintf(name, sizeof(name), "%s2/sys", root);
 	assert_int_equal(path_reveal(name, len), len);
