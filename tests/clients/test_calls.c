@@ -354,9 +354,9 @@ static void a_vfork_child_closes_only_its_own(void **state)
 	pid_t pid;
 
 	program_open(&p);
-	pid = vfork();
+	pid = vfork(); /* NOLINT: what is tested */
 	if (!pid) {
-		dup2(null, p.group);
+		dup2(null, p.group); /* NOLINT */
 		close(p.device);
 		close_range(3, ~0u, 0);
 		if (chdir("/sys"))
@@ -549,6 +549,7 @@ static void no_mask_keeps_registers_from_answering(void **state)
 	handled = 0;
 	raise(SIGUSR1);
 	assert_true(handled);
+	in_thread = NULL;
 	program_close(&p);
 }
 

@@ -68,7 +68,7 @@ static void test_bar(void)
 	check("D1_bar_read_bad_pointer_is_efault",
 	      call(pread(device, BAD_PTR, 4, info.offset)), -EFAULT);
 	check("D1_read_past_all_regions_is_einval",
-	      call(pread(device, &a, 4, 9ll << 40)), -EINVAL);
+	      call(pread(device, &a, 4, 9LL << 40)), -EINVAL);
 	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
 		return;
 	addr = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, device,

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 		return check_summary();
 	}
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (argc == 4 && strcmp(argv[3], parts[i].name))
+		if (argc == 4 && strcmp(argv[3], parts[i].name) != 0)
 			continue;
 		known = true;
 		parts[i].run();
