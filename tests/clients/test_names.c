@@ -626,7 +626,7 @@ static void entries_have_the_kind_of_nodes(void **state)
 
 static void errno_and_other_paths_are_left_alone(void **state)
 {
-	const char *volatile nothing = NULL;
+	int (*any_open)(const char *, int, ...) = open;
 	char buf[PATH_MAX];
 	struct stat st;
 
@@ -639,8 +639,7 @@ static void errno_and_other_paths_are_left_alone(void **state)
 	assert_int_equal(chdir("/"), 0);
 	assert_non_null(getcwd(buf, sizeof(buf)));
 	assert_int_equal(errno, 1234);
-	/* NOLINTNEXTLINE: what is tested */
-	assert_fails(open(nothing, O_RDONLY), EFAULT);
+	assert_fails(any_open(NULL, O_RDONLY), EFAULT);
 	assert_fails(stat("", &st), ENOENT);
 }
 
