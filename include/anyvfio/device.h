@@ -94,45 +94,119 @@ struct anyvfio_model {
 	int (*create)(struct anyvfio_device *dev);
 };
 
-/* The value of an option, or NULL when it was not given. */
+/**
+ * anyvfio_model - what -d ./mydevice.so looks for in the shared object
+ *
+ * In C++ it is defined inside extern "C", and with a value for each member.
+ */
+extern const struct anyvfio_model anyvfio_model;
+
+/**
+ * anyvfio_device_option() - the value of an option
+ * @dev: the device that is being made
+ * @name: one of the model's options
+ *
+ * Returns the text as it was given, commas no longer doubled, valid as long as
+ * the device; NULL when it was not given.
+ */
 const char *anyvfio_device_option(struct anyvfio_device *dev, const char *name);
-/* A size such as 64M or 0x1000 (suffixes K, M, G, T); @def when not given.
- * 0, or -EINVAL after an error message. */
+
+/**
+ * anyvfio_device_option_size() - the value of an option, in bytes
+ * @dev: the device that is being made
+ * @name: one of the model's options
+ * @def: what it is when it was not given
+ * @size: where it goes
+ *
+ * A number in C's notation with a suffix or none: K, M, G, T are powers of 1024.
+ *
+ * Returns 0, or -EINVAL after a message.
+ */
 int anyvfio_device_option_size(struct anyvfio_device *dev, const char *name,
 			       uint64_t def, uint64_t *size);
-/* A line for the person who started the program, prefixed by the device. */
+
+/**
+ * anyvfio_device_error() - a line for the person who started the program
+ * @dev: the device, whose name and model come first in the line
+ * @fmt: as printf(); without a newline
+ */
 void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The same for what is no error, but worth knowing. */
+
+/**
+ * anyvfio_device_info() - the same for what is no error, but worth knowing
+ * @dev: the device
+ * @fmt: as printf(); without a newline
+ *
+ * It is shown with `anyvfio run -v`.
+ */
 void anyvfio_device_info(struct anyvfio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* "0000:01:00.0" */
+
+/**
+ * anyvfio_device_name() - where the device is
+ * @dev: the device
+ *
+ * Returns its address, "0000:01:00.0", valid as long as the device.
+ */
 const char *anyvfio_device_name(struct anyvfio_device *dev);
 
-/*
- * Memory that lives as long as the run (all programs that one `anyvfio run`
- * starts see the same), zero at first, sparse; from @start on.  @id tells the
- * device's memories apart.  A hidden descriptor, or a negated errno after a
- * message.
+/**
+ * anyvfio_device_memory() - memory that lives as long as the run
+ * @dev: the device; from its @start on
+ * @id: tells the device's memories apart
+ * @size: in bytes
+ *
+ * All programs that one `anyvfio run` starts see the same.  It is zero at first,
+ * and sparse: its pages come into being as they are touched.
+ *
+ * Returns a descriptor that the program cannot see, for mmap(), pread() and
+ * their kin, or a negated errno after a message.  anyvfio_fd_close() closes it.
  */
 int anyvfio_device_memory(struct anyvfio_device *dev, unsigned int id,
 			  uint64_t size);
-/*
+
+/**
+ * anyvfio_fd_hide() - keeps a descriptor from the program
+ * @fd: fresh from a system call
+ *
  * The program shares its descriptors with the models in it, and may close all
- * from 3 on.  Hides @fd from it, under another number: that, or a negated errno
- * and @fd is closed.  What is hidden is closed by anyvfio_fd_close().
+ * from 3 on.
+ *
+ * Returns the descriptor's new number, or a negated errno and @fd is closed.
  */
 int anyvfio_fd_hide(int fd);
+
+/**
+ * anyvfio_fd_close() - closes a hidden descriptor
+ * @fd: from anyvfio_fd_hide() or anyvfio_device_memory()
+ */
 void anyvfio_fd_close(int fd);
 
 /* ---- building a function; only in @create ---- */
 
+/*
+ * Each of these says what is wrong with it in a message, and the device is then
+ * not made, whether or not the model looks at the answer.
+ */
+
+/**
+ * anyvfio_device_set_ops() - what the model does; every device needs it
+ * @dev: the device that is being made
+ * @ops: stays valid as long as the device
+ * @priv: given to each of them
+ */
 void anyvfio_device_set_ops(struct anyvfio_device *dev,
 			    const struct anyvfio_device_ops *ops, void *priv);
 
 /**
  * struct anyvfio_pci_id - the identity in config space
- * @class_code: 24 bits, as 0x010802
+ * @vendor: as all of these, what the PCI specification puts in the header
+ * @device: of the vendor
+ * @subsystem_vendor: of the board
+ * @subsystem_device: of the board
+ * @class_code: 24 bits: class, subclass, interface, as 0x010802
+ * @revision: of the device
  */
 struct anyvfio_pci_id {
 	uint16_t vendor, device;
@@ -141,23 +215,60 @@ struct anyvfio_pci_id {
 	uint8_t revision;
 };
 
+/**
+ * anyvfio_pci_set_id() - the device's identity; every device needs it
+ * @dev: the device that is being made
+ * @id: is copied
+ */
 void anyvfio_pci_set_id(struct anyvfio_device *dev,
 			const struct anyvfio_pci_id *id);
-/* Makes it a PCI Express endpoint with FLR and 4096 bytes of config space. */
+
+/**
+ * anyvfio_pci_add_express() - makes it a PCI Express endpoint
+ * @dev: the device that is being made
+ *
+ * It then has a function-level reset, 4096 bytes of config space instead of 256,
+ * and VFIO's ERR interrupt.
+ *
+ * Returns 0, or -EPERM after @create.
+ */
 int anyvfio_pci_add_express(struct anyvfio_device *dev);
-/* A power-management capability: D0 and D3hot. */
+
+/**
+ * anyvfio_pci_add_pm() - a power-management capability
+ * @dev: the device that is being made
+ *
+ * With the states D0 and D3hot; in D3hot it neither decodes nor does DMA.
+ *
+ * Returns 0, or -EPERM after @create.
+ */
 int anyvfio_pci_add_pm(struct anyvfio_device *dev);
 
+/* What a BAR is: I/O ports; memory with 64 address bits, which takes the next
+ * BAR's place, too; memory that may be prefetched. */
 #define ANYVFIO_BAR_IO 1u
 #define ANYVFIO_BAR_64 2u
 #define ANYVFIO_BAR_PREFETCH 4u
-/* @size is a power of two, at least 4 KiB for memory. */
+
+/**
+ * anyvfio_pci_add_bar() - registers or memory that the program reaches
+ * @dev: the device that is being made
+ * @bar: 0 to 5
+ * @size: in bytes, a power of two: for I/O ports 4 to 256, for memory 4 KiB to
+ *        2 GiB, with 64 address bits to 1 TiB
+ * @flags: ANYVFIO_BAR_*; 0 is memory with 32 address bits
+ *
+ * All of it is trapped until anyvfio_pci_set_pages() says otherwise.  Programs
+ * reach I/O ports by read() and write() alone, as VFIO has it.
+ *
+ * Returns 0, -EINVAL, or -EPERM after @create.
+ */
 int anyvfio_pci_add_bar(struct anyvfio_device *dev, unsigned int bar,
 			uint64_t size, unsigned int flags);
 
 /**
- * enum anyvfio_page - what a page of a BAR is
- * @ANYVFIO_PAGE_TRAPPED: each access calls the model (the default)
+ * enum anyvfio_page - what a page of a memory BAR is
+ * @ANYVFIO_PAGE_TRAPPED: each access calls the model (the default); about 3 us
  * @ANYVFIO_PAGE_READ_DIRECT: reads see the BAR's memory, writes call the model
  * @ANYVFIO_PAGE_PLAIN: memory; the model looks at it when it wants to
  */
@@ -167,38 +278,128 @@ enum anyvfio_page {
 	ANYVFIO_PAGE_PLAIN,
 };
 
-/* Pages from @off for @len bytes, both multiples of 4 KiB. */
+/**
+ * anyvfio_pci_set_pages() - what some pages of a memory BAR are
+ * @dev: the device that is being made
+ * @bar: a memory BAR that was added
+ * @off: of the first page in the BAR, in bytes: a multiple of 4 KiB
+ * @len: in bytes, a multiple of 4 KiB
+ * @kind: of all of them
+ *
+ * Returns 0, -EINVAL, -EEXIST when a page is set twice, -ENOSPC beyond 32
+ * stretches in a device, or -EPERM after @create.
+ */
 int anyvfio_pci_set_pages(struct anyvfio_device *dev, unsigned int bar,
 			  uint64_t off, uint64_t len, enum anyvfio_page kind);
 
-/* The MSI-X table and pending bits are kept here, in trapped pages. */
+/**
+ * anyvfio_pci_add_msix() - MSI-X, whose table and pending bits are kept for it
+ * @dev: the device that is being made
+ * @vectors: 1 to 2048
+ * @bar: a memory BAR, whose pages there are trapped ones
+ * @table_off: of the table in it, in bytes: a multiple of 8; 16 bytes a vector
+ * @pba_off: of the pending bits in it, the same; 8 bytes for 64 vectors
+ *
+ * Returns 0, -EINVAL, or -EPERM after @create.
+ */
 int anyvfio_pci_add_msix(struct anyvfio_device *dev, unsigned int vectors,
 			 unsigned int bar, uint32_t table_off,
 			 uint32_t pba_off);
-/* @vectors: a power of two up to 32. */
+
+/**
+ * anyvfio_pci_add_msi() - MSI, with a mask bit per vector
+ * @dev: the device that is being made
+ * @vectors: a power of two up to 32
+ *
+ * Returns 0, -EINVAL, or -EPERM after @create.
+ */
 int anyvfio_pci_add_msi(struct anyvfio_device *dev, unsigned int vectors);
-/* An interrupt pin, INTA. */
+
+/**
+ * anyvfio_pci_add_intx() - an interrupt pin, INTA
+ * @dev: the device that is being made
+ *
+ * Returns 0, or -EPERM after @create.
+ */
 int anyvfio_pci_add_intx(struct anyvfio_device *dev);
-/* A capability of the model's own: @data after its two header bytes; @writable
- * has a 1 for each bit a program may change.  Its offset, or a negated errno. */
+
+/**
+ * anyvfio_pci_add_cap() - a capability of the model's own
+ * @dev: the device that is being made
+ * @id: 0x09 is a vendor's
+ * @data: what it is after power-on, without its two header bytes
+ * @writable: has a 1 for each bit a program may change; NULL: none
+ * @len: of both, in bytes
+ *
+ * After a write the model's @config_written is called.
+ *
+ * Returns where in config space it lies, -ENOSPC beyond 8 of them or the first
+ * 256 bytes of config space, or -EPERM after @create.
+ */
 int anyvfio_pci_add_cap(struct anyvfio_device *dev, uint8_t id,
 			const void *data, const void *writable, size_t len);
 
 /* ---- a running device ---- */
 
+/**
+ * anyvfio_device_lock() - takes the device's lock
+ * @dev: the device
+ *
+ * For threads of the model's own: its operations are called with it.  A thread
+ * has one such lock at most, and once.
+ */
 void anyvfio_device_lock(struct anyvfio_device *dev);
+
+/**
+ * anyvfio_device_unlock() - lets the device's lock go
+ * @dev: the device
+ */
 void anyvfio_device_unlock(struct anyvfio_device *dev);
 
-/* The memory behind a BAR's read-direct and plain pages; from @start on. */
+/**
+ * anyvfio_pci_bar_memory() - the memory behind read-direct and plain pages
+ * @dev: the device; from @start to @stop
+ * @bar: one that has such pages
+ *
+ * Returns where the BAR's first byte would be; trapped pages of it are memory
+ * that nobody sees.  NULL when the BAR has no such pages.
+ */
 void *anyvfio_pci_bar_memory(struct anyvfio_device *dev, unsigned int bar);
-/* A capability's bytes as the program left them. */
+
+/**
+ * anyvfio_pci_config() - config space as the program left it
+ * @dev: the device
+ * @off: where, in bytes
+ * @size: 1, 2 or 4 bytes
+ *
+ * Returns the value; bytes beyond config space are ones.
+ */
 uint32_t anyvfio_pci_config(struct anyvfio_device *dev, unsigned int off,
 			    unsigned int size);
 
-/* 0; -EFAULT after an IOMMU fault (the part that hit was copied; @buf of a
- * read is all ones from there on); -EACCES while bus mastering is off. */
+/**
+ * anyvfio_dma_read() - the device reads the program's memory
+ * @dev: the device
+ * @iova: the address on the bus
+ * @buf: where it goes
+ * @len: in bytes; it may lie in several mappings
+ *
+ * Returns 0; -EFAULT after an IOMMU fault: @buf has what hit and is all ones
+ * from there on; -EACCES, and all ones, while bus mastering is off.
+ */
 int anyvfio_dma_read(struct anyvfio_device *dev, uint64_t iova, void *buf,
 		     size_t len);
+
+/**
+ * anyvfio_dma_write() - the device writes the program's memory
+ * @dev: the device
+ * @iova: the address on the bus
+ * @buf: what is written
+ * @len: in bytes; it may lie in several mappings
+ *
+ * Returns 0; -EFAULT after an IOMMU fault: what hit was written; -EACCES while
+ * bus mastering is off.
+ */
 int anyvfio_dma_write(struct anyvfio_device *dev, uint64_t iova,
 		      const void *buf, size_t len);
 
@@ -207,6 +408,7 @@ int anyvfio_dma_write(struct anyvfio_device *dev, uint64_t iova,
  * @ptr: where it is.  The program may have unmapped its memory behind our
  *       back: touch it with system calls, or with anyvfio_dma_copy_*
  * @len: its length: up to what was asked for, less at a mapping's end
+ * @priv: the host's
  *
  * The program's VFIO_IOMMU_UNMAP_DMA waits until it is let go.
  */
@@ -216,30 +418,99 @@ struct anyvfio_dma {
 	void *priv[3];
 };
 
+/**
+ * anyvfio_dma_map() - holds a piece of the program's memory
+ * @dev: the device
+ * @iova: the address on the bus
+ * @len: in bytes, at least 1
+ * @write: the device is to change it; else it only reads
+ * @dma: filled in; @dma->len may be less than @len: then ask for the rest
+ *
+ * Returns 0, -EFAULT after an IOMMU fault, -EACCES while bus mastering is off.
+ */
 int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
 		    bool write, struct anyvfio_dma *dma);
-/* @written: bytes from the start that the device changed. */
+
+/**
+ * anyvfio_dma_unmap() - lets such a piece go, before @stop and @reset return
+ * @dev: the device
+ * @dma: is cleared
+ * @written: bytes from its start that the device changed: dirty pages for who
+ *           tracks them
+ */
 void anyvfio_dma_unmap(struct anyvfio_device *dev, struct anyvfio_dma *dma,
 		       size_t written);
-/* memcpy() that answers -EFAULT when the user's side is not there. */
+
+/**
+ * anyvfio_dma_copy_in() - memcpy() from the program's memory
+ * @dst: the model's memory
+ * @user: in a piece that is held
+ * @len: in bytes
+ *
+ * Returns 0, or -EFAULT when the memory is not there.
+ */
 int anyvfio_dma_copy_in(void *dst, const void *user, size_t len);
+
+/**
+ * anyvfio_dma_copy_out() - memcpy() to the program's memory
+ * @user: in a piece that is held for writing
+ * @src: the model's memory
+ * @len: in bytes
+ *
+ * Returns 0, or -EFAULT when the memory is not there.
+ */
 int anyvfio_dma_copy_out(void *user, const void *src, size_t len);
 
-/* Sends MSI-X or MSI vector @vector, whichever the program uses; masked
- * ones wait in the pending bits.  With neither in use it does nothing. */
+/**
+ * anyvfio_irq_send() - sends an MSI-X or MSI vector, whichever is in use
+ * @dev: the device, locked or not; from any thread
+ * @vector: counted from 0
+ *
+ * A masked one waits in the pending bits.  With neither in use, and for vectors
+ * that the program did not enable, it does nothing.
+ */
 void anyvfio_irq_send(struct anyvfio_device *dev, unsigned int vector);
-/* Drives the interrupt pin. */
+
+/**
+ * anyvfio_irq_level() - drives the interrupt pin
+ * @dev: the device, locked or not; from any thread
+ * @asserted: until it is called with false
+ */
 void anyvfio_irq_level(struct anyvfio_device *dev, bool asserted);
-/* The device found itself broken: the program's ERR interrupt. */
+
+/**
+ * anyvfio_device_report_error() - the device found itself broken
+ * @dev: the device
+ *
+ * The program hears of it by VFIO's ERR interrupt.
+ */
 void anyvfio_device_report_error(struct anyvfio_device *dev);
 
-/* Starts a thread of the model: blocks all signals but SIGSEGV and SIGBUS.
- * Join it in @stop with anyvfio_thread_join(), which lets the device's lock go
- * while it waits. */
 struct anyvfio_thread;
+
+/**
+ * anyvfio_thread_start() - starts a thread of the model
+ * @dev: the device; from @start on
+ * @name: up to 15 letters, for debuggers
+ * @fn: what it does
+ * @priv: given to @fn
+ * @thread: filled in
+ *
+ * It blocks all signals but SIGSEGV and SIGBUS, so that the program's are the
+ * program's.
+ *
+ * Returns 0, or a negated errno after a message.
+ */
 int anyvfio_thread_start(struct anyvfio_device *dev, const char *name,
 			 void (*fn)(void *priv), void *priv,
 			 struct anyvfio_thread **thread);
+
+/**
+ * anyvfio_thread_join() - waits until a thread of the model has returned
+ * @thread: is gone then
+ *
+ * In @stop, after telling it to end.  The device's lock is let go meanwhile.
+ */
 void anyvfio_thread_join(struct anyvfio_thread *thread);
 
 #pragma GCC visibility pop
