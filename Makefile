@@ -4,6 +4,8 @@
 #   make            build into build/ (the launcher is build/anyvfio)
 #   make demo       an unmodified qemu-img on a software NVMe controller
 #   make test       every test            SAN=address or SAN=thread: under it
+#   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
+#                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
@@ -18,7 +20,7 @@ PREFIX ?= /usr/local
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test check bench module vm-test docs install clean deps-build
+.PHONY: all demo test sim sim-night check bench module vm-test docs install clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -37,6 +39,12 @@ demo: all
 test: all
 	@tools/deps test
 	@tools/test $(B)
+
+sim: all
+	@$(B)/tests/sim/sim-sweep $(if $(SEED),-t -s $(SEED) $(if $(FAULT),-f $(FAULT)),-s 0 -n 100000) $(SCENARIO)
+
+sim-night: all
+	@$(B)/tests/sim/sim-sweep -s $(if $(SEED),$(SEED),0) -n 10000000
 
 check: all
 	@tools/deps check

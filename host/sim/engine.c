@@ -48,31 +48,12 @@ static unsigned int every; /* a point switches one time in so many; 0: PCT */
 static unsigned int lowest;
 static unsigned int idle;
 static const char *last_failed;
+static int lasting; /* the kind of site that fails for good, or -1 */
 
 /* The first is what is outside of sim_run(). */
 static struct sim_task tasks[SIM_MAX_TASKS];
 static unsigned int nr_tasks;
 static struct sim_task *current = &tasks[0];
-
-static long counts[SIM_COUNTS];
-static const char *const count_names[SIM_COUNTS] = {
-	[SIM_COUNT_MEMORY] = "pieces of memory",
-	[SIM_COUNT_FDS] = "descriptors",
-	[SIM_COUNT_FILES] = "open files",
-	[SIM_COUNT_VMAS] = "mappings of files",
-	[SIM_COUNT_EVENTFDS] = "references to eventfds",
-	[SIM_COUNT_WATCHES] = "watches of eventfds",
-	[SIM_COUNT_DEVICES] = "devices",
-	[SIM_COUNT_GROUPS] = "references to IOMMU groups",
-	[SIM_COUNT_CLAIMS] = "claims of IOMMU groups",
-	[SIM_COUNT_NODES] = "nodes",
-	[SIM_COUNT_IOMMUS] = "I/O address spaces",
-	[SIM_COUNT_ATTACHED] = "groups in I/O address spaces",
-	[SIM_COUNT_MAPS] = "mappings for DMA",
-	[SIM_COUNT_PINS] = "pinned pages",
-	[SIM_COUNT_MODULES] = "holds of modules",
-	[SIM_COUNT_KVMS] = "references to virtual machines",
-};
 
 static const char *const site_names[SIM_SITES] = {
 	[SIM_MEMORY] = "memory",
@@ -104,19 +85,28 @@ static void print_task(struct sim_task *task, void *data)
 	fprintf(stderr, "\n");
 }
 
+/* As it is asked for again. */
+static void print_faults(const char *before)
+{
+	if (config.fail_rate)
+		fprintf(stderr, "%s1/%u", before, config.fail_rate);
+	else if (config.fail_nth)
+		fprintf(stderr, "%s%u%s", before, config.fail_nth,
+			config.fail_after  ? "+"
+			: config.fail_kind ? "k"
+					   : "");
+}
+
 void sim_bug(const char *fmt, ...)
 {
 	va_list args;
 
 	fflush(stdout);
-	sim_log_dump();
+	if (!sim_tracing)
+		sim_log_dump();
 	fprintf(stderr, "bug in %s, seed %llu", config.name ?: "a run",
 		(unsigned long long)config.seed);
-	if (config.fail_nth)
-		fprintf(stderr, ", fault %u %s", config.fail_nth,
-			config.fail_after ? "and all after" : "once");
-	if (config.fail_rate)
-		fprintf(stderr, ", one fault in %u", config.fail_rate);
+	print_faults(" FAULT=");
 	if (last_failed)
 		fprintf(stderr, " (last: %s)", last_failed);
 	fprintf(stderr, ", at %llu ms:\n  ", (unsigned long long)stats.now_ms);
@@ -125,6 +115,13 @@ void sim_bug(const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "\n");
 	sim_each_task(print_task, NULL);
+	if (!sim_tracing && config.name) {
+		fprintf(stderr,
+			"  again, and told: make sim SCENARIO=%s SEED=%llu",
+			config.name, (unsigned long long)config.seed);
+		print_faults(" FAULT=");
+		fprintf(stderr, "\n");
+	}
 	fflush(stderr);
 	_Exit(1);
 }
@@ -148,9 +145,18 @@ u64 sim_random(u64 below)
 	return ((rng * 0x2545f4914f6cdd1dull) >> 32) % below;
 }
 
-static bool is_chosen(unsigned int nth)
+u64 sim_seed(void)
+{
+	return config.seed;
+}
+
+static bool is_chosen(enum sim_site site, unsigned int nth)
 {
 	if (config.fail_rate && !sim_random(config.fail_rate))
+		return true;
+	if (config.fail_kind && nth == config.fail_nth)
+		lasting = site;
+	if (lasting == (int)site)
 		return true;
 	if (!config.fail_nth)
 		return false;
@@ -165,10 +171,11 @@ bool sim_fails(enum sim_site site)
 		return false;
 	if (config.sites && !(config.sites & BIT(site)))
 		return false;
-	if (!is_chosen(++stats.sites))
+	if (!is_chosen(site, ++stats.sites))
 		return false;
 	stats.failed++;
 	last_failed = site_names[site];
+	sim_trace("fault %u: %s", stats.sites, last_failed);
 	return true;
 }
 
@@ -266,6 +273,7 @@ static void __attribute__((noreturn)) task_entry(void)
 	self->fn(self->arg);
 	if (self->held.nr)
 		sim_bug("%s ends with a lock held", self->name);
+	sim_trace("ends");
 	self->live = false;
 	schedule();
 	__builtin_unreachable();
@@ -410,12 +418,15 @@ static bool pass_time(const struct choice *choice)
 	if (!choice->nr && ++idle > MAX_IDLE)
 		sim_bug("no progress: all wait again and again");
 	stats.now_ms = choice->next_at;
+	if (sim_tracing)
+		fprintf(stderr, "%8llu ms\n", (unsigned long long)stats.now_ms);
 	return true;
 }
 
 void sim_run(void)
 {
 	struct choice choice;
+	struct sim_task *next;
 
 	for (;;) {
 		look(&choice);
@@ -427,7 +438,11 @@ void sim_run(void)
 			sim_bug("deadlock");
 		if (++stats.switches > MAX_SWITCHES)
 			sim_bug("no end: %lu switches", stats.switches);
-		switch_to(&tasks[0], choose(&choice));
+		next = choose(&choice);
+		stats.order = (stats.order ^ next->held.owner ^
+			       (u64)stats.sites << 16) *
+			      0x100000001b3ull;
+		switch_to(&tasks[0], next);
 	}
 }
 
@@ -463,6 +478,8 @@ void sim_block(sim_ready_fn *ready, const void *on, const char *doing,
 	self->on = on;
 	self->doing = doing;
 	self->wake_at = wake_at;
+	if (!can_run(self))
+		sim_trace("waits for %s", doing);
 	while (!can_run(self)) {
 		if (!sim_is_running())
 			sim_bug("has to wait for %s outside of a run", doing);
@@ -497,6 +514,7 @@ void sim_join(struct sim_task *task)
  * its handler runs, and that was it. */
 void sim_interrupt(struct sim_task *task)
 {
+	sim_trace("sends %s a signal", task->name);
 	if (task->live && (task->calls || task->interruptible))
 		task->signalled = true;
 	sim_point();
@@ -504,23 +522,17 @@ void sim_interrupt(struct sim_task *task)
 
 /* ---- runs ---- */
 
-void sim_count(enum sim_count what, int change)
-{
-	counts[what] += change;
-	if (counts[what] < 0)
-		sim_bug("%ld %s", counts[what], count_names[what]);
-}
-
 void sim_begin(const struct sim_config *new)
 {
 	static const unsigned int rates[] = { 3, 3, 2, 8, 0, 0, 24, 3 };
 
 	config = *new;
 	memset(&stats, 0, sizeof(stats));
-	memset(counts, 0, sizeof(counts));
 	stats.now_ms = 1;
 	idle = 0;
 	last_failed = NULL;
+	lasting = -1;
+	sim_tracing = config.trace;
 	lowest = 1u << 30;
 	nr_tasks = 1;
 	current = &tasks[0];
@@ -537,6 +549,7 @@ void sim_begin(const struct sim_config *new)
 	sim_random(2);
 	every = rates[sim_random(ARRAY_SIZE(rates))];
 
+	sim_count_begin();
 	sim_memory_begin();
 	sim_lock_begin();
 	sim_copy_begin();
@@ -550,13 +563,8 @@ void sim_begin(const struct sim_config *new)
 
 void sim_end(struct sim_stats *result)
 {
-	unsigned int i;
-
 	sim_memory_end();
-	for (i = 0; i < SIM_COUNTS; i++)
-		if (counts[i])
-			sim_bug("left behind: %ld %s", counts[i],
-				count_names[i]);
+	sim_count_end();
 	if (result)
 		*result = stats;
 }

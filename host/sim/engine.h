@@ -59,6 +59,18 @@ struct sim_task *sim_spawn_daemon(const char *name, void (*fn)(void *arg),
 /* Calls @fn for each task that is alive, the outside one too. */
 void sim_each_task(void (*fn)(struct sim_task *task, void *data), void *data);
 
+/* ---- the story of a run (trace.c) ---- */
+
+extern bool sim_tracing;
+void __printf(1, 2) sim_trace_line(const char *fmt, ...);
+#define sim_trace(...)                               \
+	do {                                         \
+		if (unlikely(sim_tracing))           \
+			sim_trace_line(__VA_ARGS__); \
+	} while (0)
+/* @file: what the name of its operations is. */
+const char *sim_cmd_name(const char *file, unsigned int cmd);
+
 /* ---- what must be 0 at the end of a run ---- */
 
 enum sim_count {
@@ -85,6 +97,8 @@ void sim_count(enum sim_count what, int change);
 
 /* ---- each file's part of a run's begin and end ---- */
 
+void sim_count_begin(void);
+void sim_count_end(void);
 void sim_memory_begin(void);
 void sim_memory_end(void);
 void sim_lock_begin(void);

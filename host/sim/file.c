@@ -110,6 +110,7 @@ struct port_file *port_file_get(int fd)
 
 static void release(struct port_file *file)
 {
+	sim_trace("the last reference of a %s goes", file->ops->name);
 	file->ops->release(file->priv);
 	sim_count(SIM_COUNT_FILES, -1);
 	port_free(file);
@@ -235,6 +236,7 @@ int sim_close(int fd)
 		return -EBADF;
 	}
 	file = table[fd].file;
+	sim_trace("close of %d, %s", fd, file->ops->name);
 	table[fd].file = NULL;
 	table[fd].reserved = false;
 	sim_count(SIM_COUNT_FDS, -1);
@@ -254,8 +256,11 @@ long sim_ioctl_value(int fd, unsigned int cmd, unsigned long arg)
 		ret = PTR_ERR(file);
 	} else {
 		ret = -ENOTTY;
+		sim_trace("%s of %d, %s", sim_cmd_name(file->ops->name, cmd),
+			  fd, file->ops->name);
 		if (file->ops->ioctl)
 			ret = file->ops->ioctl(file->priv, cmd, arg);
+		sim_trace("= %ld", ret);
 		port_file_put(file);
 	}
 	sim_call_end();
@@ -278,8 +283,11 @@ ssize_t sim_pread(int fd, void *buf, size_t len, loff_t pos)
 		ret = PTR_ERR(file);
 	} else {
 		ret = -EINVAL;
+		sim_trace("read of %d, %zu at %#llx", fd, len,
+			  (unsigned long long)pos);
 		if (file->ops->read)
 			ret = file->ops->read(file->priv, buf, len, &pos);
+		sim_trace("= %zd", ret);
 		port_file_put(file);
 	}
 	sim_call_end();
@@ -297,8 +305,11 @@ ssize_t sim_pwrite(int fd, const void *buf, size_t len, loff_t pos)
 		ret = PTR_ERR(file);
 	} else {
 		ret = -EINVAL;
+		sim_trace("write of %d, %zu at %#llx", fd, len,
+			  (unsigned long long)pos);
 		if (file->ops->write)
 			ret = file->ops->write(file->priv, buf, len, &pos);
+		sim_trace("= %zd", ret);
 		port_file_put(file);
 	}
 	sim_call_end();
@@ -334,7 +345,10 @@ struct port_vma *sim_mmap(int fd, u64 off, u64 size, unsigned int flags)
 	vma->offset = off;
 	vma->size = size;
 	vma->flags = flags;
+	sim_trace("mmap of %d, %#llx at %#llx", fd, (unsigned long long)size,
+		  (unsigned long long)off);
 	ret = map_file(vma);
+	sim_trace("= %d", ret);
 	if (ret) {
 		port_file_put(file);
 		port_free(vma);

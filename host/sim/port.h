@@ -14,13 +14,18 @@ void sim_point(void);
 #define REFCOUNT_POINT() sim_point()
 #undef smp_load_acquire
 #undef smp_store_release
-#define smp_load_acquire(p)                           \
-	({                                            \
-		sim_point();                          \
-		__atomic_load_n(p, __ATOMIC_ACQUIRE); \
+/* Also between such a load and what is done with its value. */
+#define smp_load_acquire(p)                                      \
+	({                                                       \
+		typeof(*(p)) __loaded;                           \
+		sim_point();                                     \
+		__loaded = __atomic_load_n(p, __ATOMIC_ACQUIRE); \
+		sim_point();                                     \
+		__loaded;                                        \
 	})
 #define smp_store_release(p, v)                           \
 	({                                                \
+		sim_point();                              \
 		__atomic_store_n(p, v, __ATOMIC_RELEASE); \
 		sim_point();                              \
 	})

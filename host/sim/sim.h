@@ -37,17 +37,21 @@ enum sim_site {
  * @seed:       the order of things
  * @fail_nth:   this site fails, counted from 1; 0: none
  * @fail_after: and all after it
+ * @fail_kind:  and all after it that are of its kind: memory is short for good
  * @fail_rate:  each site fails one time in so many; 0: none
  * @sites:      the sites that count, a mask of BIT(enum sim_site); 0: all
  * @name:       for reports
+ * @trace:      tell what happens, on standard error
  */
 struct sim_config {
 	u64 seed;
 	unsigned int fail_nth;
 	bool fail_after;
+	bool fail_kind;
 	unsigned int fail_rate;
 	unsigned int sites;
 	const char *name;
+	bool trace;
 };
 
 /**
@@ -56,12 +60,14 @@ struct sim_config {
  * @failed:   and did
  * @switches: from one task to another
  * @now_ms:   the time at its end
+ * @order:    of all that: two runs with the same were the same
  */
 struct sim_stats {
 	unsigned int sites;
 	unsigned int failed;
 	unsigned long switches;
 	u64 now_ms;
+	u64 order;
 };
 
 struct sim_task;
@@ -77,6 +83,8 @@ void sim_end(struct sim_stats *stats);
 bool sim_is_running(void);
 u64 sim_now_ms(void);
 u64 sim_random(u64 below);
+/* What this run's order comes from. */
+u64 sim_seed(void);
 /* True when this site is to fail; also a point. */
 bool sim_fails(enum sim_site site);
 /* No site of this task fails while it is off. */

@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Runs the scenarios.  ANYVFIO_SEED: the first seed (1; 0: any); ANYVFIO_SEEDS:
- * how many, instead of each scenario's own number.  Arguments: only scenarios
- * whose names begin with one of them.
+ * Runs the scenarios.
+ *
+ *   sim-sweep [-n SCHEDULES] [-s SEED] [NAME...]
+ *   sim-sweep -s SEED [-f FAULT] -t NAME
  *
  * Each seed is run without faults and with random ones; in the first few, each
- * place that can fail does, alone and with all after it, until a run comes to
- * its end before the place is reached.
+ * place that can fail does: alone, with all after it, and with all after it of
+ * its kind, until a run comes to its end before the place is reached.  Seeds go
+ * on from SEED (1; 0: the time) until SCHEDULES were run, each scenario at least
+ * as often as it asks for.  Only scenarios whose names begin with a NAME.
+ *
+ * -t runs one schedule and tells its story.  FAULT is the number of the place
+ * that fails, N for it alone, N+ with all after it, Nk with all of its kind; or
+ * 1/N for one place in N.
  */
 #include "sweep.h"
 
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RATE 25 /* one place in so many fails in the runs with random faults */
+#define MAX_TASKS 8
 
 static bool faults;
 static struct module type1_module = { .name = "type1" };
@@ -21,6 +30,11 @@ static struct module type1_module = { .name = "type1" };
 static struct {
 	unsigned long runs, switches, failed;
 } total;
+
+static const struct scenario *const all[] = {
+	close_scenarios,    remove_scenarios, type1_scenarios,
+	external_scenarios, pci_scenarios,    monkey_scenarios,
+};
 
 bool nothing_fails(void)
 {
@@ -36,11 +50,25 @@ static void run_finish(void *arg)
 	scenario->finish();
 }
 
+/* Each task by its own name, out of "first, second". */
+static void spawn_tasks(const struct scenario *scenario)
+{
+	static char names[MAX_TASKS][48];
+	const char *name = scenario->names;
+	uintptr_t i;
+
+	for (i = 0; scenario->tasks[i]; i++) {
+		snprintf(names[i], sizeof(names[i]), "%.*s",
+			 (int)strcspn(name, ","), name);
+		sim_spawn(names[i], scenario->tasks[i], (void *)i);
+		name += strcspn(name, ",");
+		name += strspn(name, ", \t\n");
+	}
+}
+
 static void run(const struct scenario *scenario, struct sim_config *config,
 		struct sim_stats *stats)
 {
-	uintptr_t i;
-
 	faults = config->fail_nth || config->fail_rate;
 	config->name = scenario->name;
 	sim_begin(config);
@@ -48,8 +76,7 @@ static void run(const struct scenario *scenario, struct sim_config *config,
 	vfio_type1_set_owner(&type1_module);
 	check(!vfio_type1_init());
 	scenario->prepare();
-	for (i = 0; scenario->tasks[i]; i++)
-		sim_spawn(scenario->name, scenario->tasks[i], (void *)i);
+	spawn_tasks(scenario);
 	sim_run();
 	sim_spawn("finish", run_finish, (void *)scenario);
 	sim_run();
@@ -61,9 +88,10 @@ static void run(const struct scenario *scenario, struct sim_config *config,
 	total.failed += stats->failed;
 }
 
-static void sweep_faults(const struct scenario *scenario, u64 seed, bool after)
+/* @config: how a place fails. */
+static void sweep_faults(const struct scenario *scenario,
+			 struct sim_config config)
 {
-	struct sim_config config = { .seed = seed, .fail_after = after };
 	struct sim_stats stats;
 
 	for (config.fail_nth = 1;; config.fail_nth++) {
@@ -73,30 +101,31 @@ static void sweep_faults(const struct scenario *scenario, u64 seed, bool after)
 	}
 }
 
-static void sweep(const struct scenario *scenario, u64 first, u64 seeds)
+static void sweep(const struct scenario *scenario, u64 first)
 {
+	struct sim_config config = { 0 };
 	struct sim_stats stats;
-	u64 seed;
 
-	memset(&total, 0, sizeof(total));
-	for (seed = first; seed < first + seeds; seed++) {
-		run(scenario, &(struct sim_config){ .seed = seed }, &stats);
-		run(scenario,
-		    &(struct sim_config){ .seed = seed, .fail_rate = RATE },
-		    &stats);
-		if (seed - first >= scenario->sweeps)
+	for (config.seed = first; config.seed < first + scenario->seeds;
+	     config.seed++) {
+		config.fail_rate = 0;
+		run(scenario, &config, &stats);
+		config.fail_rate = RATE;
+		run(scenario, &config, &stats);
+		if (config.seed - first >= scenario->sweeps)
 			continue;
-		sweep_faults(scenario, seed, false);
-		sweep_faults(scenario, seed, true);
+		config.fail_rate = 0;
+		sweep_faults(scenario, config);
+		config.fail_after = true;
+		sweep_faults(scenario, config);
+		config.fail_after = false;
+		config.fail_kind = true;
+		sweep_faults(scenario, config);
+		config.fail_kind = false;
 	}
 }
 
-static u64 number(const char *name, u64 def)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? strtoull(value, NULL, 0) : def;
-}
+/* ---- which scenarios ---- */
 
 static bool is_chosen(const char *name, char **only)
 {
@@ -108,37 +137,119 @@ static bool is_chosen(const char *name, char **only)
 	return false;
 }
 
-static unsigned int run_all(const struct scenario *scenario, unsigned int nr,
-			    char **only)
+static const struct scenario *next_scenario(const struct scenario *last,
+					    char **only)
 {
-	u64 first = number("ANYVFIO_SEED", 1);
+	const struct scenario *scenario;
+	bool found = !last;
+	unsigned int i;
 
-	for (; scenario->name; scenario++) {
-		if (!is_chosen(scenario->name, only))
-			continue;
-		if (!first)
-			first = time(NULL);
-		sweep(scenario, first,
-		      number("ANYVFIO_SEEDS", scenario->seeds));
-		printf("ok %u - %s\n# from seed %llu: %lu runs, %lu switches, %lu faults\n",
-		       ++nr, scenario->name, (unsigned long long)first,
-		       total.runs, total.switches, total.failed);
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		for (scenario = all[i]; scenario->name; scenario++) {
+			if (found && is_chosen(scenario->name, only))
+				return scenario;
+			found |= scenario == last;
+		}
 	}
-	return nr;
+	return NULL;
+}
+
+/* ---- what is asked for ---- */
+
+/* Rounds over the chosen scenarios, each with the seeds after the last one's;
+ * the first is told of. */
+static void sweep_all(u64 first, unsigned long goal, char **only)
+{
+	const struct scenario *scenario = NULL;
+	unsigned long runs, failed;
+	unsigned int nr = 0, round = 0;
+
+	do {
+		while ((scenario = next_scenario(scenario, only))) {
+			runs = total.runs;
+			failed = total.failed;
+			sweep(scenario, first + (u64)round * scenario->seeds);
+			if (round)
+				continue;
+			printf("ok %u - %s\n# %lu schedules, %lu faults\n",
+			       ++nr, scenario->name, total.runs - runs,
+			       total.failed - failed);
+		}
+		round++;
+	} while (nr && total.runs < goal);
+	printf("1..%u\n# %lu schedules from seed %llu on, %lu switches, %lu faults; nothing left behind\n",
+	       nr, total.runs, (unsigned long long)first, total.switches,
+	       total.failed);
+}
+
+static bool read_fault(const char *text, struct sim_config *config)
+{
+	char kind = 0, more = 0;
+
+	if (sscanf(text, "1/%u%c", &config->fail_rate, &more) == 1)
+		return config->fail_rate;
+	if (sscanf(text, "%u%c%c", &config->fail_nth, &kind, &more) > 2)
+		return false;
+	config->fail_after = kind == '+';
+	config->fail_kind = kind == 'k';
+	return config->fail_nth && (!kind || kind == '+' || kind == 'k');
+}
+
+static int tell(struct sim_config *config, char **only)
+{
+	const struct scenario *scenario = next_scenario(NULL, only);
+	struct sim_stats stats;
+
+	if (!scenario) {
+		fprintf(stderr, "no such scenario; there are:\n");
+		only = &(char *){ NULL };
+		while ((scenario = next_scenario(scenario, only)))
+			fprintf(stderr, "  %s\n", scenario->name);
+		return 2;
+	}
+	config->trace = true;
+	run(scenario, config, &stats);
+	printf("%s, seed %llu: well; %lu switches, %u places could fail, %u did, %llu ms\n",
+	       scenario->name, (unsigned long long)config->seed, stats.switches,
+	       stats.sites, stats.failed, (unsigned long long)stats.now_ms);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	char **only = argv + 1;
-	unsigned int nr = 0;
+	struct sim_config config = { .seed = 1 };
+	unsigned long goal = 0;
+	bool story = false, ok = true;
+	int opt;
 
+	while ((opt = getopt(argc, argv, "n:s:f:t")) != -1) {
+		switch (opt) {
+		case 'n':
+			goal = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			config.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			ok = ok && read_fault(optarg, &config);
+			break;
+		case 't':
+			story = true;
+			break;
+		default:
+			ok = false;
+		}
+	}
+	if (!ok || (!story && (config.fail_nth || config.fail_rate))) {
+		fprintf(stderr,
+			"usage: %s [-n SCHEDULES] [-s SEED] [NAME...]\n"
+			"       %s -s SEED [-f FAULT] -t NAME\n",
+			argv[0], argv[0]);
+		return 2;
+	}
+	if (story)
+		return tell(&config, argv + optind);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	nr = run_all(close_scenarios, nr, only);
-	nr = run_all(remove_scenarios, nr, only);
-	nr = run_all(type1_scenarios, nr, only);
-	nr = run_all(external_scenarios, nr, only);
-	nr = run_all(pci_scenarios, nr, only);
-	nr = run_all(monkey_scenarios, nr, only);
-	printf("1..%u\n", nr);
+	sweep_all(config.seed ?: (u64)time(NULL), goal, argv + optind);
 	return 0;
 }

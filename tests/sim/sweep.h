@@ -17,6 +17,7 @@
  * struct scenario
  * @prepare: outside of the run: nothing fails
  * @tasks:   run at once, each with its index as the argument; ended by NULL
+ * @names:   of these, separated by commas
  * @finish:  after all tasks, nothing fails: closes what is left
  * @seeds:   how many orders, unless the environment says otherwise
  * @sweeps:  in how many of them each fault
@@ -25,10 +26,13 @@ struct scenario {
 	const char *name;
 	void (*prepare)(void);
 	void (*tasks[8])(void *arg);
+	const char *names;
 	void (*finish)(void);
 	unsigned int seeds;
 	unsigned int sweeps;
 };
+
+#define TASKS(...) { __VA_ARGS__ }, #__VA_ARGS__
 
 extern const struct scenario close_scenarios[], remove_scenarios[],
 	type1_scenarios[], external_scenarios[], pci_scenarios[],

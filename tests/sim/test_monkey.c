@@ -164,11 +164,11 @@ static void finish(void)
 const struct scenario monkey_scenarios[] = {
 	{ "L6_calls_at_random_use_nothing_that_has_gone",
 	  prepare,
-	  { monkey, monkey, monkey },
+	  TASKS(monkey, monkey, monkey),
 	  finish, 6000, 3 },
 	{ "L6_more_calls_at_random_use_nothing_that_has_gone",
 	  prepare,
-	  { monkey, monkey, monkey, monkey, monkey },
+	  TASKS(monkey, monkey, monkey, monkey, monkey),
 	  finish, 2000, 1 },
 	{ 0 },
 };
