@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * How a figure is taken: the median of several runs of the mean over many
- * repetitions, in nanoseconds. Machines are noisy; figures are compared with a
- * peer measured in the same run, never with a clock.
+ * How a figure is taken: the least of several runs of the mean over many
+ * repetitions, in nanoseconds: what else the machine does only adds to it, and
+ * spares one of many short runs.
+ * Figures are compared with a peer measured in the same run, never with a
+ * clock.
  */
 #ifndef ANYVFIO_BENCH_H
 #define ANYVFIO_BENCH_H
@@ -12,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BENCH_RUNS 11
+#define BENCH_RUNS 101
 
 static inline uint64_t bench_now(void)
 {
@@ -22,28 +24,21 @@ static inline uint64_t bench_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-static inline int bench_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Calls @fn(@arg) @count times in each run; the median mean in ns. */
+/* Calls @fn(@arg) @count times in each run; the least mean in ns. */
 static inline double bench_ns(void (*fn)(void *arg), void *arg,
 			      unsigned long count)
 {
-	double runs[BENCH_RUNS];
+	uint64_t least = UINT64_MAX;
 
 	for (int i = 0; i < BENCH_RUNS; i++) {
-		uint64_t start = bench_now();
+		uint64_t start = bench_now(), spent;
 
 		for (unsigned long n = 0; n < count; n++)
 			fn(arg);
-		runs[i] = (double)(bench_now() - start) / count;
+		spent = bench_now() - start;
+		least = spent < least ? spent : least;
 	}
-	qsort(runs, BENCH_RUNS, sizeof(runs[0]), bench_compare);
-	return runs[BENCH_RUNS / 2];
+	return (double)least / count;
 }
 
 /* One figure a line, for tools/bench: a key, then nanoseconds. */

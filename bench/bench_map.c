@@ -16,7 +16,7 @@
 #define LIVE 1000000ul
 #define SPREAD 10000ul
 #define STRIDE (2 * PAGE_SIZE)
-#define COUNT 100000ul
+#define COUNT 65536ul
 #define NR_RANDOM 65536u
 
 static struct vfio_type1 *space;

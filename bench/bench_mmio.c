@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-#define COUNT 20000
+#define COUNT 1000
 #define LIVENESS 4 /* edu's register that inverts */
 
 static volatile uint32_t *nothing;
