@@ -64,6 +64,13 @@ static int make_devices(struct run *run)
 		run->specs[i] = spec_absolute(config->devices[i]);
 		if (!run->specs[i])
 			return -ENOMEM;
+		/* A line of the config is what it becomes. */
+		if (strchr(run->specs[i], '\n')) {
+			port_err(
+				"-d %s: the current directory has a line end in its name: start from another, or name files from / on",
+				config->devices[i]);
+			return -EINVAL;
+		}
 		dev = host_pci_create(run->specs[i], i, config);
 		if (IS_ERR(dev))
 			return PTR_ERR(dev);

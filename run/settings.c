@@ -27,14 +27,16 @@ size_t settings_room(const char *text)
 		sizeof(struct settings_node));
 }
 
-/* "NAME INO MAJOR MINOR" */
-static void parse_node(struct settings_node *node, char *value)
+/* "NAME INO MAJOR MINOR"; without a number it is none. */
+static void parse_node(struct settings *s, char *value)
 {
+	struct settings_node *node;
 	unsigned int nr_major;
 	char *end = strchr(value, ' ');
 
 	if (!end)
 		return;
+	node = &s->nodes[s->nr_nodes++];
 	*end = '\0';
 	node->name = value;
 	node->ino = strtoull(end + 1, &end, 10);
@@ -53,7 +55,7 @@ static void parse_line(struct settings *s, const char *word, char *value)
 		path->name = value;
 		path->len = strlen(value);
 	} else if (!strcmp(word, "node")) {
-		parse_node(&s->nodes[s->nr_nodes++], value);
+		parse_node(s, value);
 	} else if (!strcmp(word, "dev")) {
 		s->dev = strtoull(value, NULL, 10);
 	} else if (!strcmp(word, "launcher")) {

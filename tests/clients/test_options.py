@@ -61,6 +61,17 @@ class Broken(ClientTest):
                 self.assertFalse(os.path.exists(mark))
         self.left_nothing()
 
+    def test_a_line_end_does_not_get_into_the_config(self):
+        place = self.path("a\nlauncher 1")
+        os.mkdir(place)
+        with open(os.path.join(place, "disk.img"), "wb") as image:
+            image.truncate(1 << 20)
+        for spec in ("nvme,file=disk.img", "nvme,serial=a\nb"):
+            with self.subTest(spec=spec):
+                self.assertIn(spec, self.bad(125, "-d", spec, "--", "true",
+                                             cwd=place))
+        self.left_nothing()
+
     def test_two_devices_at_one_place(self):
         said = self.bad(125, "-d", "edu,addr=0000:05:00.0", "-d",
                         "nvme,addr=05:00.0", "true")

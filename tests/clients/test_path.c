@@ -417,6 +417,18 @@ static void settings_of_another_version_are_refused(void **state)
 	assert_false(settings_parse(&in, empty, room));
 }
 
+/* Found by fuzzing: it became a node without a name. */
+static void settings_have_no_node_without_a_number(void **state)
+{
+	char text[] = "anyvfio 1\nnode x\nnode 7 12 511 3\n";
+	char room[256] __attribute__((aligned(16)));
+	struct settings in;
+
+	assert_true(settings_parse(&in, text, room));
+	assert_int_equal(in.nr_nodes, 1);
+	assert_string_equal(in.nodes[0].name, "7");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +446,7 @@ int main(void)
 		cmocka_unit_test(names_too_long_for_the_tree_are_the_kernels),
 		cmocka_unit_test(settings_are_read_as_they_were_written),
 		cmocka_unit_test(settings_of_another_version_are_refused),
+		cmocka_unit_test(settings_have_no_node_without_a_number),
 	};
 
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);
