@@ -6,6 +6,7 @@
 #   make test       every test            SAN=address or SAN=thread: under it
 #   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
+#   make fuzz       no end of inputs      FUZZ_SECONDS=60
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
@@ -17,10 +18,11 @@
 SAN ?=
 B := build$(if $(SAN),-$(SAN))
 PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night check bench module vm-test docs install clean deps-build
+.PHONY: all demo test sim sim-night fuzz check bench module vm-test docs install clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -45,6 +47,14 @@ sim: all
 
 sim-night: all
 	@$(B)/tests/sim/sim-sweep -s $(if $(SEED),$(SEED),0) -n 10000000
+
+# A build of its own: clang's, whatever SAN says.
+fuzz:
+	@tools/deps fuzz
+	@[ -e build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz \
+	  -Dfuzz=true -Db_sanitize=address,undefined >/dev/null
+	@ninja -C build-fuzz --quiet fuzz
+	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 check: all
 	@tools/deps check
@@ -71,4 +81,4 @@ install: all
 	@meson install -C $(B)
 
 clean:
-	rm -rf build build-address build-thread
+	rm -rf build build-address build-thread build-fuzz
