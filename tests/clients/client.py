@@ -35,6 +35,13 @@ def start(*args, **kw):
     return subprocess.Popen([LAUNCHER, "run", *args], **kw)
 
 
+def may_mount():
+    """Not an ordinary user, nor root of most containers."""
+    return not subprocess.run(
+        ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"],
+        capture_output=True, check=False).returncode
+
+
 def sha256(path, length=None):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read(length)).hexdigest()
