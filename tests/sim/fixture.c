@@ -3,6 +3,8 @@
 #include "sweep.h"
 
 static unsigned int nr_wanted;
+static struct module fake_module = { .name = "fake" };
+static bool unloaded;
 
 /* ---- the fake driver ---- */
 
@@ -14,6 +16,7 @@ static bool has_iommu(const struct fake *fake)
 /* G6: never an open device without an IOMMU. */
 static void check_call(struct fake *fake)
 {
+	check(!unloaded);
 	check(fake->opens == 1);
 	check(has_iommu(fake));
 	sim_point();
@@ -25,6 +28,7 @@ static int fake_open(void *data)
 {
 	struct fake *fake = data;
 
+	check(!unloaded);
 	check(fake->opens == 0);
 	check(has_iommu(fake));
 	if (sim_fails(SIM_OPEN))
@@ -91,8 +95,6 @@ static void fake_request(void *data, unsigned int count)
 	sim_point();
 }
 
-static struct module fake_module = { .name = "fake" };
-
 static const struct vfio_device_ops fake_ops = {
 	.name = "fake",
 	.owner = &fake_module,
@@ -153,10 +155,26 @@ void fake_remove(struct fake *fake)
 	sim_call_end();
 	if (fake->requests)
 		nr_wanted--;
+	while (fake->holds)
+		sim_sleep_ms(1);
 	sim_device_unbind(fake->dev);
 	sim_device_destroy(fake->dev);
 	/* Whoever still uses it is found out. */
 	port_free(fake);
+}
+
+void fakes_unload(void)
+{
+	fake_module.going = true;
+	while (fake_module.holds)
+		sim_sleep_ms(10);
+	unloaded = true;
+}
+
+void fakes_load(void)
+{
+	unloaded = false;
+	fake_module.going = false;
 }
 
 bool fakes_wanted(void)
@@ -251,4 +269,30 @@ void open_user(int id, const char *name, int *container, int *group,
 		return;
 	*device = get_device_fd(*group, name);
 	check(*device > 0);
+}
+
+/* ---- an external user ---- */
+
+struct vfio_group *get_external_user(int fd)
+{
+	struct vfio_group *user = ERR_PTR(-EBADF);
+	struct port_file *file;
+
+	sim_call_begin();
+	file = port_file_get(fd);
+	if (!IS_ERR(file)) {
+		user = vfio_group_get_external_user(file);
+		if (!IS_ERR(user))
+			check(vfio_external_group_match_file(user, file));
+		port_file_put(file);
+	}
+	sim_call_end();
+	return user;
+}
+
+void put_external_user(struct vfio_group *user)
+{
+	sim_call_begin();
+	vfio_group_put_external_user(user);
+	sim_call_end();
 }

@@ -3,6 +3,7 @@
 #include "function.h"
 
 #define CAP_MSIX 0x40
+#define CAP_MSI 0x50
 #define CAP_PM 0x60
 #define NO_IRQ VFIO_PCI_NUM_IRQS
 
@@ -72,8 +73,11 @@ static void power_on(struct function *function)
 	config[0x34] = CAP_MSIX;
 	config[0x3d] = 1;
 	config[CAP_MSIX] = 0x11;
-	config[CAP_MSIX + 1] = CAP_PM;
+	config[CAP_MSIX + 1] = CAP_MSI;
 	config[CAP_MSIX + 2] = FUNCTION_VECTORS - 1;
+	config[CAP_MSI] = 0x05;
+	config[CAP_MSI + 1] = CAP_PM;
+	config[CAP_MSI + 2] = 0x82; /* two messages, 64 bits */
 	config[CAP_PM] = 0x01;
 	config[CAP_PM + 2] = 3;
 }
@@ -112,6 +116,20 @@ static int hw_reset(void *hw)
 	power_on(function);
 	leave(function, LIFE);
 	return sim_fails(SIM_OPEN) ? -EIO : 0;
+}
+
+/* A slot with nothing else in it. */
+static int hw_hot_reset_each(void *hw,
+			     int (*fn)(const struct vfio_pci_dependent *dep,
+				       void *data),
+			     void *data)
+{
+	struct function *function = hw;
+	struct vfio_pci_dependent dep = { .bus = 1 };
+
+	sim_point();
+	dep.group_id = port_iommu_group_id(function->dev->group);
+	return fn(&dep, data);
 }
 
 /* ---- config space and BARs ---- */
@@ -281,6 +299,8 @@ static const struct vfio_pci_hw_ops hw_ops = {
 	.bar_mmap = hw_bar_mmap,
 	.bar_enable = hw_bar_enable,
 	.reset = hw_reset,
+	.hot_reset_each = hw_hot_reset_each,
+	.hot_reset = hw_reset,
 	.irq_enable = hw_irq_enable,
 	.irq_disable = hw_irq_disable,
 	.irq_set = hw_irq_set,
@@ -291,7 +311,10 @@ static const struct vfio_pci_hw_ops hw_ops = {
 static const struct vfio_pci_info info = {
 	.config_size = 256,
 	.bar[0] = { 0x4000, VFIO_PCI_BAR_MMAP },
+	.rom_size = 0x1000,
 	.has_intx = true,
+	.msi = 2,
+	.msi_cap = CAP_MSI,
 	.msix = FUNCTION_VECTORS,
 	.msix_cap = CAP_MSIX,
 	.msix_bar = 0,

@@ -9,7 +9,8 @@
  * place that can fail does: alone, with all after it, and with all after it of
  * its kind, until a run comes to its end before the place is reached.  Seeds go
  * on from SEED (1; 0: the time) until SCHEDULES were run, each scenario at least
- * as often as it asks for.  Only scenarios whose names begin with a NAME.
+ * as often as it asks for.  Only scenarios whose names begin with a NAME, or are
+ * of a known bug: bug7.
  *
  * -t runs one schedule and tells its story.  FAULT is the number of the place
  * that fails, N for it alone, N+ with all after it, Nk with all of its kind; or
@@ -33,7 +34,9 @@ static struct {
 
 static const struct scenario *const all[] = {
 	close_scenarios,    remove_scenarios, type1_scenarios,
-	external_scenarios, pci_scenarios,    monkey_scenarios,
+	external_scenarios, pci_scenarios,    known_scenarios,
+	backend_scenarios,  pair_scenarios,   pci_pair_scenarios,
+	monkey_scenarios,
 };
 
 bool nothing_fails(void)
@@ -127,13 +130,18 @@ static void sweep(const struct scenario *scenario, u64 first)
 
 /* ---- which scenarios ---- */
 
-static bool is_chosen(const char *name, char **only)
+static bool is_chosen(const struct scenario *scenario, char **only)
 {
+	unsigned int bug;
+
 	if (!*only)
 		return true;
-	for (; *only; only++)
-		if (!strncmp(name, *only, strlen(*only)))
+	for (; *only; only++) {
+		if (!strncmp(scenario->name, *only, strlen(*only)))
 			return true;
+		if (sscanf(*only, "bug%u", &bug) == 1 && bug == scenario->bug)
+			return true;
+	}
 	return false;
 }
 
@@ -146,7 +154,7 @@ static const struct scenario *next_scenario(const struct scenario *last,
 
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		for (scenario = all[i]; scenario->name; scenario++) {
-			if (found && is_chosen(scenario->name, only))
+			if (found && is_chosen(scenario, only))
 				return scenario;
 			found |= scenario == last;
 		}
@@ -171,15 +179,33 @@ static void sweep_all(u64 first, unsigned long goal, char **only)
 			sweep(scenario, first + (u64)round * scenario->seeds);
 			if (round)
 				continue;
-			printf("ok %u - %s\n# %lu schedules, %lu faults\n",
-			       ++nr, scenario->name, total.runs - runs,
+			printf("ok %u - %s\n# %lu schedules, %lu faults", ++nr,
+			       scenario->name, total.runs - runs,
 			       total.failed - failed);
+			if (scenario->bug)
+				printf("; known bug %u", scenario->bug);
+			printf("\n");
 		}
 		round++;
 	} while (nr && total.runs < goal);
 	printf("1..%u\n# %lu schedules from seed %llu on, %lu switches, %lu faults; nothing left behind\n",
 	       nr, total.runs, (unsigned long long)first, total.switches,
 	       total.failed);
+}
+
+/* Each known bug has its scenario. */
+static void check_bugs(void)
+{
+	bool seen[NR_BUGS + 1] = { false };
+	const struct scenario *scenario = NULL;
+	char *every = NULL;
+	unsigned int bug;
+
+	while ((scenario = next_scenario(scenario, &every)))
+		seen[scenario->bug] = true;
+	for (bug = 1; bug <= NR_BUGS; bug++)
+		if (!seen[bug])
+			sim_bug("known bug %u has no scenario", bug);
 }
 
 static bool read_fault(const char *text, struct sim_config *config)
@@ -250,6 +276,7 @@ int main(int argc, char **argv)
 	if (story)
 		return tell(&config, argv + optind);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	check_bugs();
 	sweep_all(config.seed ?: (u64)time(NULL), goal, argv + optind);
 	return 0;
 }

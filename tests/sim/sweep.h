@@ -19,8 +19,10 @@
  * @tasks:   run at once, each with its index as the argument; ended by NULL
  * @names:   of these, separated by commas
  * @finish:  after all tasks, nothing fails: closes what is left
- * @seeds:   how many orders, unless the environment says otherwise
+ * @seeds:   how many orders
  * @sweeps:  in how many of them each fault
+ * @bug:     the number of the reference's bug that it would meet; see
+ *           docs/testing.md
  */
 struct scenario {
 	const char *name;
@@ -30,13 +32,17 @@ struct scenario {
 	void (*finish)(void);
 	unsigned int seeds;
 	unsigned int sweeps;
+	unsigned int bug;
 };
+
+#define NR_BUGS 17
 
 #define TASKS(...) { __VA_ARGS__ }, #__VA_ARGS__
 
 extern const struct scenario close_scenarios[], remove_scenarios[],
 	type1_scenarios[], external_scenarios[], pci_scenarios[],
-	monkey_scenarios[];
+	monkey_scenarios[], pair_scenarios[], known_scenarios[],
+	backend_scenarios[], pci_pair_scenarios[];
 
 #define check(cond) \
 	((cond) ? (void)0 : sim_bug("%s:%d: %s", __FILE__, __LINE__, #cond))
@@ -50,7 +56,7 @@ bool nothing_fails(void);
  * struct fake - a device in the core, by a driver that checks what it is asked
  * @opens:    opened and not released
  * @requests: how often it was asked to be given back
- * @memory:   reads and writes of the device are DMA at these addresses
+ * @holds:    who needs it as a device of the bus, be it in the core or not
  */
 struct fake {
 	struct device *dev;
@@ -58,6 +64,7 @@ struct fake {
 	bool noiommu;
 	int opens;
 	unsigned int requests;
+	unsigned int holds;
 };
 
 /* Bound and in the core; NULL when that failed (all undone).  @group negative:
@@ -67,6 +74,10 @@ struct fake *fake_add(const char *name, int group);
 void fake_remove(struct fake *fake);
 /* Some device that is to be given back: users do so (B3). */
 bool fakes_wanted(void);
+/* Ends the fake driver's module, which waits until nothing holds it; none of
+ * its code is called until it is loaded again. */
+void fakes_unload(void);
+void fakes_load(void);
 
 /* ---- a user ---- */
 
@@ -86,6 +97,10 @@ long unmap_dma(int container, u64 iova, u64 size);
 /* Opens all; sets *@device only with a @name.  For prepare. */
 void open_user(int id, const char *name, int *container, int *group,
 	       int *device);
+
+/* Of the group behind the descriptor @fd, or an error pointer. */
+struct vfio_group *get_external_user(int fd);
+void put_external_user(struct vfio_group *user);
 
 /* For the fake device: 0, or what the DMA answered. */
 int fake_dma(struct fake *fake, u64 iova, void *buf, size_t len, bool write);

@@ -35,30 +35,13 @@ static void close_all(void *arg)
 
 /* ---- a hypervisor holds the group (X1) ---- */
 
-static struct vfio_group *get_external_user(void)
-{
-	struct vfio_group *user = ERR_PTR(-EBADF);
-	struct port_file *file;
-
-	sim_call_begin();
-	file = port_file_get(group);
-	if (!IS_ERR(file)) {
-		user = vfio_group_get_external_user(file);
-		if (!IS_ERR(user))
-			check(vfio_external_group_match_file(user, file));
-		port_file_put(file);
-	}
-	sim_call_end();
-	return user;
-}
-
 static void hold_group(void *arg)
 {
 	struct vfio_group *user;
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		user = get_external_user();
+		user = get_external_user(group);
 		if (IS_ERR(user))
 			continue;
 		sim_sleep_ms(1000);
@@ -67,24 +50,22 @@ static void hold_group(void *arg)
 		sim_call_begin();
 		check(vfio_external_check_extension(user, VFIO_TYPE1v2_IOMMU) ==
 		      1);
-		vfio_group_put_external_user(user);
 		sim_call_end();
+		put_external_user(user);
 	}
 }
 
 /* The device goes while it is held: the removal waits (B3). */
 static void hold_group_while_removed(void *arg)
 {
-	struct vfio_group *user = get_external_user();
+	struct vfio_group *user = get_external_user(group);
 
 	if (IS_ERR(user))
 		return;
 	close_if_open(&device);
 	sim_sleep_ms(30000);
 	check(sim_group_is_attached(fake->dev));
-	sim_call_begin();
-	vfio_group_put_external_user(user);
-	sim_call_end();
+	put_external_user(user);
 }
 
 static void remove_it(void *arg)
@@ -268,13 +249,13 @@ static void set_kvm(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		user = get_external_user();
+		user = get_external_user(group);
 		if (IS_ERR(user))
 			continue;
 		sim_call_begin();
 		vfio_group_set_kvm(user, sim_random(3) ? kvm : NULL);
-		vfio_group_put_external_user(user);
 		sim_call_end();
+		put_external_user(user);
 	}
 	sim_call_begin();
 	port_kvm_put(kvm);
@@ -312,23 +293,23 @@ const struct scenario external_scenarios[] = {
 	{ "X1_external_user_keeps_the_group_attached",
 	  prepare_user,
 	  TASKS(hold_group, hold_group, close_all),
-	  finish_user, 1000, 6 },
+	  finish_user, 1000, 6, 0 },
 	{ "X1_removal_waits_for_an_external_user",
 	  prepare_user,
 	  TASKS(hold_group_while_removed, remove_it),
-	  finish_removed, 500, 6 },
+	  finish_removed, 500, 6, 0 },
 	{ "X3_pinned_page_is_let_go_before_it_is_unmapped",
 	  prepare_listener,
 	  TASKS(pin_and_unpin, map_and_unmap),
-	  finish_listener, 1200, 6 },
+	  finish_listener, 1200, 6, 0 },
 	{ "X3_end_unpins_what_is_pinned",
 	  prepare_pinned,
 	  TASKS(pin_a_second, close_all),
-	  finish_user, 500, 6 },
+	  finish_user, 500, 6, 17 },
 	{ "X5_machine_is_remembered_with_a_reference",
 	  prepare_kvm,
 	  TASKS(set_kvm, listen_to_kvm, close_all),
-	  finish_user, 1000, 6 },
+	  finish_user, 1000, 6, 11 },
 	{ 0 },
 };
 /* clang-format on */

@@ -165,11 +165,11 @@ const struct scenario monkey_scenarios[] = {
 	{ "L6_calls_at_random_use_nothing_that_has_gone",
 	  prepare,
 	  TASKS(monkey, monkey, monkey),
-	  finish, 6000, 3 },
+	  finish, 6000, 3, 0 },
 	{ "L6_more_calls_at_random_use_nothing_that_has_gone",
 	  prepare,
 	  TASKS(monkey, monkey, monkey, monkey, monkey),
-	  finish, 2000, 1 },
+	  finish, 2000, 1, 0 },
 	{ 0 },
 };
 /* clang-format on */
