@@ -32,11 +32,13 @@ void vfio_type1_set_dma_entry_limit(unsigned int limit);
  * struct vfio_type1_pin - a held piece of one mapping
  * @vaddr: where it begins in the user's memory
  * @len:   its length: up to what was asked for, less at a mapping's end
+ * @before: how much of the mapping lies before it
  * @dma:   the mapping, which is not unmapped before vfio_type1_unpin()
  */
 struct vfio_type1_pin {
 	u64 vaddr;
 	u64 len;
+	u64 before;
 	void *dma;
 };
 

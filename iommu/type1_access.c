@@ -28,6 +28,7 @@ int vfio_type1_pin(struct vfio_type1 *type1, u64 iova, u64 len, u32 prot,
 	refcount_inc(&dma->users);
 	pin->vaddr = dma->vaddr + (iova - range->start);
 	pin->len = min(len, range->last - iova + 1);
+	pin->before = iova - range->start;
 	pin->dma = dma;
 	ret = 0;
 out_unlock:

@@ -30,7 +30,8 @@ copy_code:
  * int copy_bytes(void *dst, const void *src, size_t len)
  *
  * Up to 64 bytes: two loads of each size that overlap in the middle, all before
- * the first store.  Above: the string instruction.
+ * the first store.  Above: the string instruction.  1, 2, 4 and 8 bytes are one
+ * access on each side: the same bytes twice are those that were loaded last.
  */
 FUNC(copy_bytes)
 	xorl	%eax, %eax
@@ -40,16 +41,18 @@ FUNC(copy_bytes)
 	jae	.L8_to_16
 	cmpl	$4, %edx
 	jae	.L4_to_7
+	cmpl	$2, %edx
+	jb	.L0_to_1
+	movzwl	(%rsi), %ecx
+	movzwl	-2(%rsi, %rdx), %r8d
+	movw	%cx, (%rdi)
+	movw	%r8w, -2(%rdi, %rdx)
+	ret
+.L0_to_1:
 	testl	%edx, %edx
 	je	.Ldone
 	movzbl	(%rsi), %ecx
-	movzbl	-1(%rsi, %rdx), %r8d
-	movl	%edx, %r9d
-	shrl	%r9d
-	movzbl	(%rsi, %r9), %r10d
 	movb	%cl, (%rdi)
-	movb	%r10b, (%rdi, %r9)
-	movb	%r8b, -1(%rdi, %rdx)
 .Ldone:
 	ret
 .L4_to_7:

@@ -179,24 +179,42 @@ int anyvfio_dma_write(struct anyvfio_device *dev, uint64_t iova,
 /* What of a pin goes into struct anyvfio_dma. */
 enum { DMA_TYPE1, DMA_MAPPING, DMA_LEN };
 
-int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
-		    bool write, struct anyvfio_dma *dma)
+/* Without an IOMMU: all of the program's addresses, but the first page. */
+static int no_iommu_pin(u64 iova, struct vfio_type1_pin *pin)
+{
+	const u64 end = 1ull << 47;
+
+	if (iova < PAGE_SIZE || iova >= end)
+		return -EFAULT;
+	pin->before = iova - PAGE_SIZE;
+	pin->len = min(pin->len, end - iova);
+	return 0;
+}
+
+static int map(struct anyvfio_device *dev, uint64_t iova, size_t len,
+	       bool write, bool whole, struct anyvfio_dma *dma, uint64_t *first)
 {
 	u32 prot = write ? VFIO_DMA_MAP_FLAG_WRITE : VFIO_DMA_MAP_FLAG_READ;
-	struct vfio_type1_pin pin = { .vaddr = iova, .len = len };
+	u64 ask = whole ? ~0ull : len;
+	struct vfio_type1_pin pin = { .vaddr = iova, .len = ask };
 	struct vfio_type1 *type1;
-	int ret = 0;
+	int ret;
 
 	if (!READ_ONCE(dev->dma_on))
 		return -EACCES;
 	type1 = host_device_type1(dev->dev);
 	if (type1)
-		ret = vfio_type1_pin(type1, iova, len, prot, &pin);
-	else if (has_iommu(dev))
-		ret = -EFAULT;
+		ret = vfio_type1_pin(type1, iova, ask, prot, &pin);
+	else
+		ret = has_iommu(dev) ? -EFAULT : no_iommu_pin(iova, &pin);
 	if (ret) {
 		report_fault(dev, type1, iova, len, write, ret);
 		return -EFAULT;
+	}
+	if (whole) {
+		*first = iova - pin.before;
+		pin.vaddr -= pin.before;
+		pin.len += pin.before;
 	}
 	__atomic_fetch_add(&dev->dma_pins, 1, __ATOMIC_RELAXED);
 	dma->ptr = (void *)(uintptr_t)pin.vaddr;
@@ -205,6 +223,18 @@ int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
 	dma->priv[DMA_MAPPING] = pin.dma;
 	dma->priv[DMA_LEN] = (void *)(uintptr_t)pin.len;
 	return 0;
+}
+
+int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
+		    bool write, struct anyvfio_dma *dma)
+{
+	return map(dev, iova, len, write, false, dma, NULL);
+}
+
+int anyvfio_dma_map_whole(struct anyvfio_device *dev, uint64_t iova, bool write,
+			  struct anyvfio_dma *dma, uint64_t *first)
+{
+	return map(dev, iova, 1, write, true, dma, first);
 }
 
 void anyvfio_dma_unmap(struct anyvfio_device *dev, struct anyvfio_dma *dma,

@@ -432,6 +432,20 @@ int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
 		    bool write, struct anyvfio_dma *dma);
 
 /**
+ * anyvfio_dma_map_whole() - holds the whole mapping around an address
+ * @dev: the device
+ * @iova: an address in it
+ * @write: the device is to change it; else it only reads
+ * @dma: filled in
+ * @first: the address on the bus of its first byte
+ *
+ * For a device that touches many pieces in short time: one lookup for all.
+ * Returns as anyvfio_dma_map().
+ */
+int anyvfio_dma_map_whole(struct anyvfio_device *dev, uint64_t iova, bool write,
+			  struct anyvfio_dma *dma, uint64_t *first);
+
+/**
  * anyvfio_dma_unmap() - lets such a piece go, before @stop and @reset return
  * @dev: the device
  * @dma: is cleared
@@ -447,7 +461,9 @@ void anyvfio_dma_unmap(struct anyvfio_device *dev, struct anyvfio_dma *dma,
  * @user: in a piece that is held
  * @len: in bytes
  *
- * Returns 0, or -EFAULT when the memory is not there.
+ * Aligned pieces of 1, 2, 4 or 8 bytes are one access, and a later call comes
+ * later.  Both sides may be the program's.  Returns 0, or -EFAULT when the memory
+ * is not there.
  */
 int anyvfio_dma_copy_in(void *dst, const void *user, size_t len);
 
