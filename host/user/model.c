@@ -20,6 +20,7 @@
 static const struct anyvfio_model *const models[] = {
 	&anyvfio_edu_model,
 	&anyvfio_nvme_model,
+	&anyvfio_virtio_net_model,
 };
 
 const struct anyvfio_model *host_model(unsigned int i)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Transmit queues: from the driver's buffers to the back end. */
+#include "net.h"
+
+/* Adds the bytes of @seg from @off on. */
+static int add_pieces(struct net *n, struct net_packet *pkt,
+		      const struct virtq_seg *seg, uint32_t off)
+{
+	struct iovec *piece;
+
+	while (off < seg->len) {
+		if (pkt->nr == NET_MAX_PIECES)
+			return -E2BIG;
+		piece = &pkt->piece[pkt->nr];
+		piece->iov_len = virtio_mem_get(&n->mem, seg->iova + off,
+						seg->len - off, false,
+						&piece->iov_base);
+		if (!piece->iov_len)
+			return -EFAULT;
+		off += piece->iov_len;
+		pkt->len += piece->iov_len;
+		pkt->nr++;
+	}
+	return 0;
+}
+
+/* The frame behind the header.  No offload is offered, so that there is nothing in
+ * the header to look at. */
+static int gather(struct net *n, const struct virtq_chain *chain,
+		  struct net_packet *pkt)
+{
+	uint32_t skip = n->header;
+	unsigned int i;
+	int ret = 0;
+
+	virtio_mem_reserve(&n->mem, false, NET_MAX_PIECES);
+	pkt->len = 0;
+	pkt->nr = 0;
+	if (chain->read_len <= skip || chain->read_len - skip > NET_MAX_LEN)
+		return -EINVAL;
+	for (i = 0; i < chain->nr_read && !ret; i++) {
+		if (skip >= chain->seg[i].len) {
+			skip -= chain->seg[i].len;
+			continue;
+		}
+		ret = add_pieces(n, pkt, &chain->seg[i], skip);
+		skip = 0;
+	}
+	return ret;
+}
+
+/* What cannot be sent is dropped: an IOMMU fault was told where it happened. */
+static int send_chain(struct net *n, unsigned int pair,
+		      const struct virtq_chain *chain)
+{
+	int ret;
+
+	ret = gather(n, chain, &n->packet);
+	if (!ret)
+		return n->backend->send(n, pair, &n->packet);
+	if (ret != -EFAULT)
+		n->drops.malformed++;
+	return 0;
+}
+
+unsigned int net_transmit(struct net *n, unsigned int pair)
+{
+	struct virtq *vq = net_tx_queue(n, pair);
+	struct virtq_place place;
+	unsigned int nr;
+
+	if (!vq->live || virtq_begin(vq))
+		return 0;
+	for (nr = 0; nr < NET_BURST; nr++) {
+		place = virtq_tell(vq);
+		if (virtq_pop(vq, &n->tx_chain) <= 0)
+			break;
+		if (!nr)
+			virtq_want_notify(vq, false);
+		if (send_chain(n, pair, &n->tx_chain)) {
+			virtq_rewind(vq, place);
+			break;
+		}
+		virtq_push(vq, &n->tx_chain, 0);
+	}
+	virtq_end(vq);
+	return nr;
+}
