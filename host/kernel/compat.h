@@ -27,6 +27,8 @@
 /* 6.3 added how to allocate */
 #define compat_iommu_map(domain, iova, phys, size, prot) \
 	iommu_map(domain, iova, phys, size, prot)
+#define compat_iommu_map_sg(domain, iova, sg, nr, prot) \
+	iommu_map_sg(domain, iova, sg, nr, prot)
 /* 6.5 took the vmas away */
 #define compat_pin_remote(mm, start, nr, flags, pages) \
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL)
@@ -61,6 +63,8 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma,
 #define compat_domain_alloc(dev) iommu_paging_domain_alloc(dev)
 #define compat_iommu_map(domain, iova, phys, size, prot) \
 	iommu_map(domain, iova, phys, size, prot, GFP_KERNEL_ACCOUNT)
+#define compat_iommu_map_sg(domain, iova, sg, nr, prot) \
+	iommu_map_sg(domain, iova, sg, nr, prot, GFP_KERNEL_ACCOUNT)
 #define compat_pin_remote(mm, start, nr, flags, pages) \
 	pin_user_pages_remote(mm, start, nr, flags, pages, NULL)
 static inline int compat_follow_pfn(struct vm_area_struct *vma,

@@ -180,11 +180,7 @@ static struct iommu_space *space_alloc(struct device *dev)
 
 static void space_free(struct port_iommu *iommu, struct iommu_space *space)
 {
-	struct iommu_map *map;
-
-	list_for_each_entry(map, &iommu->maps, node)
-		if (map->done)
-			iommu_unmap(space->domain, map->iova, map->done);
+	iommu_space_leave(iommu, space);
 	iommu_domain_free(space->domain);
 	kfree(space);
 }
@@ -211,7 +207,7 @@ static struct iommu_space *space_for(struct port_iommu *iommu,
 	space->coherent =
 		space->domain->ops->enforce_cache_coherency &&
 		space->domain->ops->enforce_cache_coherency(space->domain);
-	ret = iommu_replay(iommu, space);
+	ret = iommu_space_enter(iommu, space);
 	if (ret)
 		goto err_detach;
 	list_add_tail(&space->node, &iommu->domains);
@@ -231,21 +227,16 @@ static void member_remove(struct port_iommu *iommu, struct iommu_space *space,
 	iommu_detach_group(space->domain, member->group);
 	list_del(&member->node);
 	kfree(member);
-	/* The last domain stays: pages are found again through it. */
-	if (list_empty(&space->members) && !list_is_singular(&iommu->domains)) {
+	if (list_empty(&space->members)) {
 		list_del(&space->node);
 		space_free(iommu, space);
 	}
 }
 
-/* Every group has left and all is unmapped; one domain may be left. */
+/* Every group has left and all is unmapped. */
 void port_iommu_free(struct port_iommu *iommu)
 {
-	struct iommu_space *space, *next;
-
-	WARN_ON(!list_empty(&iommu->maps));
-	list_for_each_entry_safe(space, next, &iommu->domains, node)
-		space_free(iommu, space);
+	WARN_ON(!list_empty(&iommu->maps) || !list_empty(&iommu->domains));
 	mmdrop(iommu->mm);
 	kfree(iommu);
 }

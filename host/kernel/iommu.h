@@ -30,11 +30,22 @@ struct usable_range {
 	u64 start, last;
 };
 
+/* Frames that lie side by side. Eight bytes for a page that lies alone. */
+struct frame_run {
+	u64 pfn : 40;
+	u64 nr : 24;
+};
+
+#define FRAME_RUN_MAX (1ul << 19)
+/* A mapping of so many runs needs no memory for them. */
+#define FEW_RUNS 4
+
 /**
  * struct iommu_map - a mapping; type1's cookie
- * @done:   how much of it is entered into the domains, from its start; changes
- *          with domains_lock held for reading by who maps it
- * @pfns:   of frames without pages: the BAR of a device. Nothing is pinned
+ * @runs:   the frames of it, in order: @few or an array of its own
+ * @nr:     how many runs
+ * @room:   for how many
+ * @pfns:   frames without pages: the BAR of a device. Nothing is pinned
  * @mm:     whose locked memory it counts as
  * @locked: pages counted there
  */
@@ -42,9 +53,12 @@ struct iommu_map {
 	struct list_head node;
 	u64 iova;
 	u64 size;
-	u64 done;
 	int prot;
 	bool pfns;
+	struct frame_run *runs;
+	unsigned long nr;
+	unsigned long room;
+	struct frame_run few[FEW_RUNS];
 	struct mm_struct *mm;
 	unsigned long locked;
 };
@@ -63,7 +77,13 @@ struct port_iommu {
 	struct mm_struct *mm;
 };
 
-/* Enters all mappings into a new domain; on an error none is left in it. */
-int iommu_replay(struct port_iommu *iommu, struct iommu_space *space);
+/* iommu_map.c: all mappings into a new domain, or none; out of an old one */
+int iommu_space_enter(struct port_iommu *iommu, struct iommu_space *space);
+void iommu_space_leave(struct port_iommu *iommu, struct iommu_space *space);
+
+/* iommu_pin.c: gets hold of the caller's memory at @vaddr; lets it go, what there
+ * is of it */
+int iommu_map_pin(struct iommu_map *map, u64 vaddr);
+void iommu_map_unpin(struct iommu_map *map);
 
 #endif /* ANYVFIO_KERNEL_IOMMU_H */
