@@ -25,6 +25,8 @@
 #define MEMORIES 64u
 #define PRELOAD "libanyvfio.so"
 #define PRELOAD_ENV "LD_PRELOAD"
+#define VALGRIND_ENV "VALGRIND_OPTS"
+#define VALGRIND_OPTION "--vex-iropt-register-updates"
 
 struct run {
 	struct run_options *opts;
@@ -216,6 +218,24 @@ static int plain_preload(struct run *run, char path[PATH_MAX])
 	return symlink(target, path) ? -errno : 0;
 }
 
+/* Under valgrind a fault shows the handler registers that are out of date, and
+ * an instruction would be answered with them, unless it is asked not to. */
+static int set_valgrind_options(void)
+{
+	const char *old = getenv(VALGRIND_ENV);
+	char *opts;
+	int ret;
+
+	if (old && strstr(old, VALGRIND_OPTION))
+		return 0;
+	if (asprintf(&opts, "%s%s" VALGRIND_OPTION "=allregs-at-mem-access",
+		     old ? old : "", old ? " " : "") < 0)
+		return -ENOMEM;
+	ret = setenv(VALGRIND_ENV, opts, 1) ? -ENOMEM : 0;
+	free(opts);
+	return ret;
+}
+
 /*
  * The user's own libraries come first: they see what the program does, and we
  * what they do.  A run inside a run has only the inner one's library.
@@ -250,7 +270,7 @@ static int set_environment(struct run *run)
 	}
 	free(text);
 	free(list);
-	return ret;
+	return ret ? ret : set_valgrind_options();
 }
 
 /* In the child.  Returns only to say why not. */

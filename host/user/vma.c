@@ -16,6 +16,7 @@
  */
 #include "internal.h"
 #include "sys.h"
+#include "valgrind.h"
 
 /* One mapping, or what is left of it.  Whole words: readers copy by word. */
 struct vma {
@@ -226,6 +227,8 @@ static int apply_rights(const struct vma *vma)
 		ret = sys_mprotect((void *)(uintptr_t)(vma->start + in), len,
 				   prot);
 	}
+	if (vma->prot & (PROT_READ | PROT_WRITE))
+		valgrind_make_defined(vma->start, vma->size);
 	return ret;
 }
 
