@@ -53,16 +53,13 @@ static int make_devices(struct run *run)
 	struct host_config *config = &run->opts->host;
 	struct anyvfio_device *dev;
 	unsigned int i;
-	int ret;
 
 	run->specs = calloc(config->nr_devices, sizeof(*run->specs));
 	run->devices = calloc(config->nr_devices, sizeof(*run->devices));
 	run->sysfs = calloc(config->nr_devices, sizeof(*run->sysfs));
 	if (!run->specs || !run->devices || !run->sysfs)
 		return -ENOMEM;
-	host_policy_set(config->noiommu);
-	ret = vfio_init();
-	for (i = 0; !ret && i < config->nr_devices; i++) {
+	for (i = 0; i < config->nr_devices; i++) {
 		run->specs[i] = spec_absolute(config->devices[i]);
 		if (!run->specs[i])
 			return -ENOMEM;
@@ -80,7 +77,7 @@ static int make_devices(struct run *run)
 		host_pci_sysfs(dev, &run->sysfs[i]);
 	}
 	config->devices = run->specs;
-	return ret;
+	return 0;
 }
 
 static void free_devices(struct run *run)
@@ -146,11 +143,12 @@ static int fill_directory(struct run *run)
 	s->host = run->opts->host;
 	s->host.launcher = getpid();
 	s->level = run->opts->level;
-	s->nr_paths = 0;
-	s->nr_nodes = 0;
 	ret = tree_make(&run->dir, run->sysfs, run->nr_devices,
 			run->opts->host_devices, s);
-	return ret ? ret : write_settings(run);
+	if (!ret)
+		ret = write_settings(run);
+	tree_forget(s);
+	return ret;
 }
 
 /* In the first place that has room. */
@@ -461,29 +459,39 @@ static int end_as(int status)
 	return 128 + sig;
 }
 
+/* Between the directory's beginning and its end; returns as start() does. */
+static int run_program(struct run *run, int *status)
+{
+	int ret = EXIT_LAUNCHER;
+
+	make_memory(run);
+	rundir_clean_stale(&run->dir);
+	program_check(run->opts->program[0]);
+	if (!set_environment(run))
+		ret = start(run);
+	if (!ret) {
+		let_go_of_inherited();
+		*status = wait_for_program(run);
+	}
+	return ret;
+}
+
 int run(struct run_options *opts)
 {
 	struct run run = { .opts = opts };
-	int ret, status = -1;
+	int ret = EXIT_LAUNCHER, status = -1;
 
 	run.old_umask = umask(0);
 	hold_signals(&run);
-	ret = make_devices(&run);
-	if (!ret)
-		ret = make_directory(&run);
-	if (ret) {
-		free_devices(&run);
-		return EXIT_LAUNCHER;
-	}
-	make_memory(&run);
-	rundir_clean_stale(&run.dir);
-	program_check(opts->program[0]);
-	ret = set_environment(&run) ? EXIT_LAUNCHER : start(&run);
-	if (!ret) {
-		let_go_of_inherited();
-		status = wait_for_program(&run);
-	}
+	host_policy_set(opts->host.noiommu);
+	if (vfio_init())
+		return ret;
+	if (make_devices(&run) || make_directory(&run))
+		goto out_free_devices;
+	ret = run_program(&run, &status);
 	rundir_remove(&run.dir);
+out_free_devices:
 	free_devices(&run);
+	vfio_exit();
 	return ret ? ret : end_as(status);
 }

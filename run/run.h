@@ -73,9 +73,11 @@ void rundir_remove(struct rundir *dir);
 /* Removes what runs that were killed have left beside @dir. */
 void rundir_clean_stale(const struct rundir *dir);
 
-/* Fills @dir with sys/ and dev/ for @n devices; adds to @settings the paths
- * that lead there, and the nodes.  0 or a negated errno. */
+/* Fills @dir with sys/ and dev/ for @n devices; puts into @settings, empty but
+ * for its options, the paths that lead there, and the nodes.  0 or a negated
+ * errno; in both cases tree_forget() lets them go. */
 int tree_make(const struct rundir *dir, const struct host_pci_sysfs *devices,
 	      unsigned int n, bool host_devices, struct settings *settings);
+void tree_forget(struct settings *settings);
 
 #endif /* ANYVFIO_RUN_RUN_H */

@@ -502,3 +502,15 @@ int tree_make(const struct rundir *dir, const struct host_pci_sysfs *devices,
 	put_host(&t, devices, n);
 	return t.err;
 }
+
+void tree_forget(struct settings *s)
+{
+	while (s->nr_paths)
+		free((void *)s->paths[--s->nr_paths].name);
+	while (s->nr_nodes)
+		free((void *)s->nodes[--s->nr_nodes].name);
+	free(s->paths);
+	free(s->nodes);
+	s->paths = NULL;
+	s->nodes = NULL;
+}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Debuggers see what the driver does, and no more: as docs/debugging.md says."""
 import os
+import subprocess
 import sys
 
 import client
@@ -24,6 +25,14 @@ class Debuggers(ClientTest):
         self.assertIn("Invalid read of size 1", said)
         self.assertIn("read_beyond", said)
         self.assertEqual(said.count("Invalid"), 1, said)
+
+    def test_the_launcher_leaks_nothing(self):
+        done = subprocess.run(
+            ["valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
+             "--child-silent-after-fork=yes", client.LAUNCHER, "run", "-d",
+             "edu", "-d", "nvme", "--", "true"], capture_output=True,
+            text=True, timeout=client.LIMIT, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_valgrind_keeps_the_users_options(self):
         out = self.good("--", "sh", "-c", "echo $VALGRIND_OPTS",
