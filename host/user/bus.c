@@ -13,6 +13,7 @@ struct device {
 	struct list_head node; /* bus_lock */
 	struct iommu_group *group; /* bus_lock; read without it */
 	const struct host_driver *driver; /* bus_lock */
+	int made_id; /* bus_lock; of the group made for it last, or -1 */
 	bool has_iommu;
 	char name[];
 };
@@ -101,6 +102,7 @@ static struct device *new_device(const char *name, bool has_iommu)
 		return NULL;
 	memcpy(dev->name, name, len);
 	dev->has_iommu = has_iommu;
+	dev->made_id = -1;
 	INIT_LIST_HEAD(&dev->node);
 	return dev;
 }
@@ -238,6 +240,24 @@ bool port_iommu_group_is_made(const struct iommu_group *group)
 	return group->made;
 }
 
+int host_device_group_id(struct device *dev)
+{
+	int id;
+
+	pthread_mutex_lock(&bus_lock);
+	id = dev->group ? dev->group->id : dev->made_id;
+	pthread_mutex_unlock(&bus_lock);
+	return id;
+}
+
+/* The same number as the last time, where that can be: /sys has it. */
+static int made_group_id(struct device *dev)
+{
+	if (dev->made_id < 0 || find_group(dev->made_id))
+		dev->made_id = lowest_free_id();
+	return dev->made_id;
+}
+
 /* One reference is the device's, one the caller's. */
 struct iommu_group *port_iommu_group_make(struct device *dev, const char *name)
 {
@@ -245,7 +265,7 @@ struct iommu_group *port_iommu_group_make(struct device *dev, const char *name)
 
 	pthread_mutex_lock(&bus_lock);
 	if (!WARN_ON(dev->group))
-		group = new_group(lowest_free_id(), true);
+		group = new_group(made_group_id(dev), true);
 	if (group) {
 		group->refs++;
 		join_group(dev, group);
@@ -283,6 +303,14 @@ static struct device *native_device(struct iommu_group *group)
 	return NULL;
 }
 
+static void say_native(const struct iommu_group *group,
+		       const struct device *dev)
+{
+	port_err(
+		"%s of group %d is bound to %s; unbind it, or bind it to vfio-pci",
+		dev->name, group->id, dev->driver->name);
+}
+
 int port_iommu_group_claim(struct iommu_group *group, void *owner)
 {
 	struct device *dev;
@@ -293,9 +321,7 @@ int port_iommu_group_claim(struct iommu_group *group, void *owner)
 	if (group->owner) {
 		ret = -EPERM;
 	} else if (dev) {
-		port_err(
-			"%s of group %d is bound to %s; unbind it, or bind it to vfio-pci",
-			dev->name, group->id, dev->driver->name);
+		say_native(group, dev);
 		ret = -EBUSY;
 	} else {
 		group->owner = owner;
@@ -315,12 +341,14 @@ void port_iommu_group_release(struct iommu_group *group)
 /* One that is owned has no native driver: neither gets past the other. */
 bool port_iommu_group_viable(struct iommu_group *group)
 {
-	bool viable;
+	struct device *dev;
 
 	pthread_mutex_lock(&bus_lock);
-	viable = !native_device(group);
+	dev = native_device(group);
+	if (dev)
+		say_native(group, dev);
 	pthread_mutex_unlock(&bus_lock);
-	return viable;
+	return !dev;
 }
 
 /* ---- the address space of a group ---- */

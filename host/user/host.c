@@ -18,7 +18,7 @@
 
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct host_config *running; /* life_lock; read without it */
-static struct anyvfio_device **devices; /* life_lock */
+static struct anyvfio_device **devices; /* life_lock; NULL: removed */
 static unsigned int nr_devices; /* life_lock */
 static bool fork_handled; /* life_lock */
 
@@ -53,7 +53,8 @@ static int handle_fork(void)
 static void destroy_devices(void)
 {
 	while (nr_devices)
-		host_pci_destroy(devices[--nr_devices]);
+		if (devices[--nr_devices])
+			host_pci_destroy(devices[nr_devices]);
 	port_free(devices);
 	devices = NULL;
 }
@@ -136,6 +137,61 @@ void host_stop(void)
 		smp_store_release(&running, NULL);
 	}
 	pthread_mutex_unlock(&life_lock);
+}
+
+/* Its place in @devices, or NULL. */
+static struct anyvfio_device **find_device(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_devices; i++)
+		if (devices[i] &&
+		    !strcmp(anyvfio_device_name(devices[i]), name))
+			return &devices[i];
+	return NULL;
+}
+
+/* What waits does so without the lock: until it is over nothing but these two
+ * happens to the device. */
+static int event_locked(enum host_event event, struct anyvfio_device **place)
+{
+	switch (event) {
+	case HOST_SURPRISE:
+		host_pci_surprise(*place);
+		return 0;
+	case HOST_ERROR:
+		return host_pci_error(*place);
+	default:
+		return 0;
+	}
+}
+
+int host_event(enum host_event event, const char *name, const char *driver)
+{
+	struct anyvfio_device **place, *dev = NULL;
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&life_lock);
+	place = find_device(name);
+	if (place) {
+		dev = *place;
+		ret = event_locked(event, place);
+	}
+	pthread_mutex_unlock(&life_lock);
+	if (!dev)
+		return ret;
+
+	if (event == HOST_BIND)
+		ret = host_pci_bind(dev, driver);
+	if (event == HOST_UNBIND || event == HOST_REMOVE)
+		host_pci_unbind(dev);
+	if (event == HOST_REMOVE) {
+		pthread_mutex_lock(&life_lock);
+		*place = NULL;
+		pthread_mutex_unlock(&life_lock);
+		host_pci_destroy(dev);
+	}
+	return ret;
 }
 
 const struct host_config *host_current_config(void)

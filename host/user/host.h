@@ -44,6 +44,21 @@ int host_start(const struct host_config *config);
 /* Closes everything as the end of a process does, and frees it all; for tests
  * and the launcher. */
 void host_stop(void);
+/**
+ * enum host_event - what can happen to a device while programs run
+ */
+enum host_event {
+	HOST_BIND,
+	HOST_UNBIND,
+	HOST_REMOVE,
+	HOST_SURPRISE,
+	HOST_ERROR,
+};
+
+/* Lets @event happen to the device @name; @driver is for HOST_BIND.  HOST_UNBIND
+ * and HOST_REMOVE wait until no program has the device open.  For one device
+ * there is one of the first three at a time.  0 or a negated errno. */
+int host_event(enum host_event event, const char *name, const char *driver);
 /* What host_start() was given; NULL before it and after host_stop(). */
 const struct host_config *host_current_config(void);
 /* A thread of the host's: no signal but SIGSEGV, SIGBUS and libc's own reaches
@@ -192,6 +207,8 @@ bool host_mmio_fault(ucontext_t *ctx, void *addr);
 
 /* ---- the bus (bus.c) ---- */
 
+#define HOST_DRIVER_LEN 32
+
 /**
  * struct host_driver - a driver of the software bus
  * @name: its name
@@ -199,7 +216,7 @@ bool host_mmio_fault(ucontext_t *ctx, void *addr);
  *         (vfio-pci, pci-stub, bridges)
  */
 struct host_driver {
-	const char *name;
+	char name[HOST_DRIVER_LEN];
 	bool managed_dma;
 };
 
@@ -210,24 +227,40 @@ void host_device_destroy(struct device *dev);
 /* 0, or -EBUSY: the group's DMA is owned and @driver wants its own (V2). */
 int host_device_bind(struct device *dev, const struct host_driver *driver);
 void host_device_unbind(struct device *dev);
+/* The number of its group, or of the one that was made for it last; -1: there
+ * was none. */
+int host_device_group_id(struct device *dev);
 /* The address space @dev does DMA in, or NULL: port_iommu_attach(). */
 struct vfio_type1 *host_device_type1(struct device *dev);
 
 /* ---- software functions (pci_device.c) ---- */
 
-/* Makes a device from a -d string and binds vfio-pci to it; ERR_PTR() after a
- * message.  @index is its place on the command line. */
+/* Makes a device from a -d string and binds its first driver to it; ERR_PTR()
+ * after a message.  @index is its place on the command line. */
 struct anyvfio_device *host_pci_create(const char *spec, unsigned int index,
 				       const struct host_config *config);
+/* Unbound and gone: as host_pci_unbind() does, it waits. */
 void host_pci_destroy(struct anyvfio_device *dev);
+/* Binds the driver @name; 0, -EBUSY when it has one or its group's DMA is owned
+ * through VFIO and the driver wants its own (V2). */
+int host_pci_bind(struct anyvfio_device *dev, const char *name);
+/* From its driver, if it has one.  Asks the program that has it open to let go,
+ * and waits until it has (B3). */
+void host_pci_unbind(struct anyvfio_device *dev);
+/* It was pulled out: reads are ones from now on, nothing else happens. */
+void host_pci_surprise(struct anyvfio_device *dev);
+/* As if its port had reported a fatal error: ERR.  -ENODEV: it is not open. */
+int host_pci_error(struct anyvfio_device *dev);
 /* For `anyvfio devices` and the /sys tree. */
 const struct anyvfio_model *host_model(unsigned int i); /* NULL: no more */
 
 /* What the launcher needs to lay out /sys for a device. */
 struct host_pci_sysfs {
 	char name[16]; /* 0000:01:00.0 */
-	int group;
+	char driver[HOST_DRIVER_LEN]; /* empty: none */
+	int group; /* its own, or the one made for it last; -1: none */
 	bool noiommu; /* the group is a made-up one */
+	bool grouped; /* it is in it */
 	uint16_t config_size;
 	uint8_t config[4096];
 	struct {

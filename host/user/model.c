@@ -98,7 +98,7 @@ static const char *model_name(const void *data, unsigned int i)
 
 static const char *option_name(const void *data, unsigned int i)
 {
-	static const char *const common[] = { "addr", "group" };
+	static const char *const common[] = { "addr", "group", "driver" };
 	const struct anyvfio_model *model = data;
 	const struct anyvfio_option *option = model->options;
 
@@ -399,6 +399,17 @@ static int choose_group(struct anyvfio_device *fn)
 	return 0;
 }
 
+static int choose_driver(struct anyvfio_device *fn)
+{
+	const char *text = anyvfio_device_option(fn, "driver");
+
+	if (function_parse_driver(&fn->first_driver, text ? text : "vfio-pci"))
+		return 0;
+	port_err("-d %s: driver=%s is not the name of a driver, or none",
+		 fn->model->name, text);
+	return -EINVAL;
+}
+
 int function_parse(struct anyvfio_device *fn, const char *spec)
 {
 	char *name = next_word(&spec);
@@ -414,6 +425,8 @@ int function_parse(struct anyvfio_device *fn, const char *spec)
 		ret = choose_addr(fn);
 	if (!ret)
 		ret = choose_group(fn);
+	if (!ret)
+		ret = choose_driver(fn);
 	if (ret)
 		return ret;
 	snprintf(fn->name, sizeof(fn->name), "%04x:%02x:%02x.%x", fn->segment,

@@ -91,7 +91,7 @@ void *anyvfio_pci_bar_memory(struct anyvfio_device *dev, unsigned int bar)
 static bool reaches(const struct anyvfio_device *fn, u32 bar, u64 off, u32 size)
 {
 	lockdep_assert_held(&fn->lock);
-	if (!fn->started || bar >= VFIO_PCI_NR_BARS ||
+	if (!fn->started || fn->gone || bar >= VFIO_PCI_NR_BARS ||
 	    off >= fn->bar[bar].size || size > fn->bar[bar].size - off)
 		return false;
 	if (fn->bar[bar].flags & ANYVFIO_BAR_IO)

@@ -269,12 +269,12 @@ bool function_update(struct anyvfio_device *fn)
 	bool awake =
 		!fn->has_pm ||
 		!(function_config_get(fn, CFG_PM + PM_CONTROL, 2) & PM_STATE);
-	bool decodes = fn->bar_on && awake;
+	bool decodes = fn->bar_on && awake && !fn->gone;
 	bool changed = fn->decodes != decodes;
 
 	lockdep_assert_held(&fn->lock);
 	WRITE_ONCE(fn->decodes, decodes);
-	WRITE_ONCE(fn->dma_on, awake && command & COMMAND_MASTER);
+	WRITE_ONCE(fn->dma_on, awake && !fn->gone && command & COMMAND_MASTER);
 	return changed;
 }
 
@@ -312,7 +312,7 @@ u32 function_config_read(void *hw, u32 off, u32 size)
 		return 0xffffffff >> (32 - size * 8);
 	function_lock(fn);
 	for (i = 0; i < size; i++)
-		val |= (u32)live_byte(fn, off + i) << i * 8;
+		val |= (u32)(fn->gone ? 0xff : live_byte(fn, off + i)) << i * 8;
 	function_unlock(fn);
 	return val;
 }
@@ -385,6 +385,10 @@ void function_config_write(void *hw, u32 off, u32 size, u32 val)
 	if (!in_config(fn, off, size))
 		return;
 	function_lock(fn);
+	if (fn->gone) {
+		function_unlock(fn);
+		return;
+	}
 	write_locked(fn, off, size, val);
 	if (asks_for_reset(fn, off, size, val))
 		function_reset_locked(fn);

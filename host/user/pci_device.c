@@ -16,11 +16,6 @@ static struct anyvfio_device *pool;
 static __thread struct anyvfio_device *locked
 	__attribute__((tls_model("initial-exec")));
 
-static const struct host_driver vfio_pci_driver = {
-	.name = "vfio-pci",
-	.managed_dma = true,
-};
-
 static void init_once(void)
 {
 	mutex_init(&functions_lock);
@@ -104,7 +99,7 @@ static int function_enable(void *hw)
 					   ? COMMAND_IO
 					   : COMMAND_MEMORY;
 	function_lock(fn);
-	ret = function_memory_create(fn);
+	ret = fn->gone ? -ENODEV : function_memory_create(fn);
 	if (ret)
 		goto out_unlock;
 	function_config_reset(fn);
@@ -143,6 +138,10 @@ static int function_reset(void *hw)
 	bool changed;
 
 	function_lock(fn);
+	if (fn->gone) {
+		function_unlock(fn);
+		return -ENODEV;
+	}
 	function_reset_locked(fn);
 	changed = function_update(fn);
 	function_unlock(fn);
@@ -168,7 +167,7 @@ static int function_hot_reset_each(void *hw,
 	return fn(&dep, data);
 }
 
-static const struct vfio_pci_hw_ops function_hw_ops = {
+const struct vfio_pci_hw_ops function_hw_ops = {
 	.enable = function_enable,
 	.disable = function_disable,
 	.config_read = function_config_read,
@@ -204,6 +203,7 @@ static struct anyvfio_device *alloc_function(void)
 	mutex_unlock(&functions_lock);
 	if (fn) {
 		memset(fn, 0, offsetof(struct anyvfio_device, lock));
+		fn->gone = false;
 		return fn;
 	}
 	fn = port_zalloc(sizeof(*fn));
@@ -276,68 +276,20 @@ static void unmake_function(struct anyvfio_device *fn)
 	function_irq_exit(fn);
 }
 
-static void fill_info(const struct anyvfio_device *fn,
-		      struct vfio_pci_info *info)
+/* A device without an IOMMU has the group that vfio-pci makes for it: it is
+ * made at once, so that its number does not depend on when that happens. */
+static int bind_first(struct anyvfio_device *fn)
 {
-	unsigned int i;
+	int ret = 0;
 
-	memset(info, 0, sizeof(*info));
-	info->segment = fn->segment;
-	info->bus = fn->bus;
-	info->devfn = fn->devfn;
-	info->config_size = fn->config_size;
-	for (i = 0; i < VFIO_PCI_NR_BARS; i++) {
-		const struct function_bar *bar = &fn->bar[i];
-
-		info->bar[i].size = bar->size;
-		if (bar->flags & ANYVFIO_BAR_IO)
-			info->bar[i].flags |= VFIO_PCI_BAR_IO;
-		else if (bar->size)
-			info->bar[i].flags |= VFIO_PCI_BAR_MMAP;
-		if (bar->flags & ANYVFIO_BAR_64)
-			info->bar[i].flags |= VFIO_PCI_BAR_64;
-		if (bar->flags & ANYVFIO_BAR_PREFETCH)
-			info->bar[i].flags |= VFIO_PCI_BAR_PREFETCH;
+	if (fn->group < 0 && fn->run->noiommu) {
+		ret = host_pci_bind(fn, "vfio-pci");
+		if (ret)
+			return ret;
+		host_pci_unbind(fn);
 	}
-	info->has_intx = fn->has_intx;
-	info->msi = fn->msi;
-	info->msi_cap = fn->msi ? CFG_MSI : 0;
-	info->msix = fn->msix;
-	info->msix_cap = fn->msix ? CFG_MSIX : 0;
-	info->msix_bar = fn->msix_bar;
-	info->msix_offset = fn->msix_table;
-	info->msix_size = fn->msix * 16;
-	info->can_reset = true;
-	info->express = fn->has_express;
-	info->name = fn->name;
-}
-
-/* From here on a program can open it, before this returns even. */
-static int bind_function(struct anyvfio_device *fn)
-{
-	struct vfio_pci_device *vdev;
-	struct vfio_pci_info info;
-	int ret;
-
-	fn->dev = host_device_create(fn->name, fn->group);
-	if (IS_ERR(fn->dev))
-		return PTR_ERR(fn->dev);
-	ret = host_device_bind(fn->dev, &vfio_pci_driver);
-	if (ret)
-		goto err_destroy_device;
-	fill_info(fn, &info);
-	vdev = vfio_pci_bind(fn->dev, &info, &function_hw_ops, fn);
-	if (IS_ERR(vdev)) {
-		ret = PTR_ERR(vdev);
-		goto err_unbind_device;
-	}
-	smp_store_release(&fn->vdev, vdev);
-	return 0;
-
-err_unbind_device:
-	host_device_unbind(fn->dev);
-err_destroy_device:
-	host_device_destroy(fn->dev);
+	if (fn->first_driver.name[0])
+		ret = host_pci_bind(fn, fn->first_driver.name);
 	return ret;
 }
 
@@ -357,14 +309,18 @@ struct anyvfio_device *host_pci_create(const char *spec, unsigned int index,
 	ret = make_function(fn, spec);
 	if (ret)
 		goto err_unmake;
-	ret = bind_function(fn);
-	if (ret) {
-		function_err(fn, "cannot be given to vfio-pci: %s",
-			     strerror(-ret));
+	fn->dev = host_device_create(fn->name, fn->group);
+	if (IS_ERR(fn->dev)) {
+		ret = PTR_ERR(fn->dev);
 		goto err_unmake;
 	}
+	ret = bind_first(fn);
+	if (ret)
+		goto err_destroy_device;
 	return fn;
 
+err_destroy_device:
+	host_device_destroy(fn->dev);
 err_unmake:
 	unmake_function(fn);
 	free_function(fn);
@@ -372,12 +328,11 @@ err_out:
 	return ERR_PTR(ret);
 }
 
-/* Waits until no program has it open (B3): then no thread of the model runs, and
- * its code may be unloaded. */
+/* Once no program has it open no thread of the model runs, and its code may be
+ * unloaded. */
 void host_pci_destroy(struct anyvfio_device *dev)
 {
-	vfio_pci_unbind(dev->vdev);
-	host_device_unbind(dev->dev);
+	host_pci_unbind(dev);
 	host_device_destroy(dev->dev);
 	unmake_function(dev);
 	free_function(dev);
@@ -396,14 +351,6 @@ void host_pci_after_fork(void)
 const char *anyvfio_device_name(struct anyvfio_device *dev)
 {
 	return dev->name;
-}
-
-void anyvfio_device_report_error(struct anyvfio_device *dev)
-{
-	struct vfio_pci_device *vdev = smp_load_acquire(&dev->vdev);
-
-	if (vdev)
-		vfio_pci_error(vdev);
 }
 
 /* ---- the function as /sys shows it ---- */
@@ -431,10 +378,12 @@ void host_pci_sysfs(struct anyvfio_device *dev, struct host_pci_sysfs *out)
 
 	memset(out, 0, sizeof(*out));
 	strscpy(out->name, dev->name, sizeof(out->name));
-	/* A bound device has one: its own, or what noiommu mode made. */
-	out->group = port_iommu_group_id(group);
-	out->noiommu = port_iommu_group_is_made(group);
-	port_iommu_group_put(group);
+	strscpy(out->driver, dev->driver.name, sizeof(out->driver));
+	out->group = host_device_group_id(dev->dev);
+	out->noiommu = !port_device_has_iommu(dev->dev);
+	out->grouped = group;
+	if (group)
+		port_iommu_group_put(group);
 	out->config_size = dev->config_size;
 	memcpy(out->config, dev->config_default, dev->config_size);
 	for (i = 0; i < VFIO_PCI_NR_BARS; i++) {

@@ -3,8 +3,9 @@
  * A software function: what a model of <anyvfio/device.h> makes of a
  * struct anyvfio_device, and the hardware below the PCI bus driver.
  *
- * Life: host_pci_create() -> model's create -> frozen -> bound to vfio-pci ->
- *       [enable -> accesses -> disable]* -> host_pci_destroy().
+ * Life: host_pci_create() -> model's create -> frozen -> bound to a driver ->
+ *       [enable -> accesses -> disable]*, while it is vfio-pci ->
+ *       host_pci_destroy().
  * The memory of the object itself is type-stable, as a page fault that races an
  * unmap may come with the address of a function that has gone: its lock can
  * be taken at any time, and @started tells.
@@ -189,12 +190,17 @@ struct anyvfio_device {
 	u8 config_mask[CFG_EXPRESS_SIZE]; /* 1: a write changes it */
 	u8 config_clear[CFG_EXPRESS_SIZE]; /* 1: writing 1 clears it */
 	struct device *dev;
-	struct vfio_pci_device *vdev;
+	struct host_driver first_driver; /* with an empty name: none */
+
+	/* The caller of host_pci_bind() and its kin: one at a time. */
+	struct vfio_pci_device *vdev; /* atomic; while vfio-pci has it */
+	struct host_driver driver; /* with an empty name: none */
 
 	/* lock; read without it with READ_ONCE() */
 	struct mutex lock;
 	u8 config[CFG_EXPRESS_SIZE];
 	bool started;
+	bool gone; /* pulled out: it answers nothing any more */
 	bool bar_on; /* the bus driver lets the BARs decode */
 	bool decodes; /* @bar_on, and awake */
 	bool dma_on; /* a bus master, and awake */
@@ -226,6 +232,8 @@ struct anyvfio_device *function_locked(void);
 	port_warn("%s: " fmt, (fn)->name, ##__VA_ARGS__)
 #define function_info(fn, fmt, ...) \
 	port_info("%s: " fmt, (fn)->name, ##__VA_ARGS__)
+/* The hardware below the PCI bus driver. */
+extern const struct vfio_pci_hw_ops function_hw_ops;
 /* Fails the creation of @fn with a message: returns @err. */
 int __printf(3, 4)
 	function_fail(struct anyvfio_device *fn, int err, const char *fmt, ...);
@@ -238,6 +246,11 @@ bool function_any(bool (*match)(const struct anyvfio_device *fn, void *data),
 void function_reset_locked(struct anyvfio_device *fn);
 /* For the child of a fork: there are no functions. */
 void host_pci_after_fork(void);
+
+/* ---- pci_bind.c ---- */
+
+/* @driver becomes what -d ...,driver=@name says; false: no such name. */
+bool function_parse_driver(struct host_driver *driver, const char *name);
 
 /* ---- pci_build.c ---- */
 

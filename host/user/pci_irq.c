@@ -89,7 +89,7 @@ static void speak(struct anyvfio_device *fn)
 
 	lockdep_assert_held(&irq->lock);
 	if (irq->index != VFIO_PCI_INTX_IRQ_INDEX || !irq->line ||
-	    irq->intx_masked || !irq->intx ||
+	    irq->intx_masked || !irq->intx || READ_ONCE(fn->gone) ||
 	    function_config_get(fn, CFG_COMMAND, 2) & COMMAND_INTX_OFF)
 		return;
 	irq->intx_masked = true;

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Drivers of a function, and what befalls it from outside. */
+#include "harness.h"
+
+#include <fcntl.h>
+
+#define ERR 3
+#define REQ 4
+
+static int setup(void **state)
+{
+	machine_start(PROBE);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	machine_stop();
+	return 0;
+}
+
+static int happen(enum host_event event, const char *driver)
+{
+	return host_event(event, DEVICE_NAME, driver);
+}
+
+/* ---- drivers ---- */
+
+static void B3_unbound_function_cannot_be_opened_until_it_is_bound(void **state)
+{
+	struct client c;
+
+	assert_int_equal(happen(HOST_UNBIND, ""), 0);
+	assert_int_equal(host_node_open("1", O_RDWR), -ENOENT);
+	/* Nothing to do is no error. */
+	assert_int_equal(happen(HOST_UNBIND, ""), 0);
+	assert_int_equal(happen(HOST_BIND, "snd_hda_intel"), 0);
+	assert_int_equal(host_node_open("1", O_RDWR), -ENOENT);
+	assert_int_equal(happen(HOST_BIND, "vfio-pci"), -EBUSY);
+	assert_int_equal(happen(HOST_UNBIND, ""), 0);
+	assert_int_equal(happen(HOST_BIND, "vfio-pci"), 0);
+	client_open(&c);
+	client_close(&c);
+}
+
+static void binding_is_checked(void **state)
+{
+	assert_int_equal(happen(HOST_BIND, "vfio-pci"), -EBUSY);
+	assert_int_equal(happen(HOST_UNBIND, ""), 0);
+	assert_int_equal(happen(HOST_BIND, ""), -EINVAL);
+	assert_int_equal(happen(HOST_BIND, "none"), -EINVAL);
+	assert_int_equal(happen(HOST_BIND, "a/b"), -EINVAL);
+	assert_int_equal(host_event(HOST_BIND, "0000:09:00.0", "vfio-pci"),
+			 -ENODEV);
+}
+
+/* ---- removal ---- */
+
+static void *remove_thread(void *data)
+{
+	return (void *)(intptr_t)happen(HOST_REMOVE, "");
+}
+
+static void B3_removal_asks_and_waits_for_the_last_close(void **state)
+{
+	int event = event_new();
+	pthread_t thread;
+	struct client c;
+	void *ret;
+
+	client_open(&c);
+	assert_int_equal(irq_triggers(&c, REQ, 0, 1, &event), 0);
+	assert_int_equal(pthread_create(&thread, NULL, remove_thread, NULL), 0);
+	event_wait(event);
+	assert_int_equal(probe.destroys, 0);
+	assert_int_equal(pthread_tryjoin_np(thread, &ret), EBUSY);
+	client_close(&c);
+	pthread_join(thread, &ret);
+	assert_null(ret);
+	assert_int_equal(probe.stops, 1);
+	assert_int_equal(probe.destroys, 1);
+	assert_int_equal(happen(HOST_REMOVE, ""), -ENODEV);
+	assert_int_equal(happen(HOST_SURPRISE, ""), -ENODEV);
+	close(event);
+}
+
+/* ---- pulled out ---- */
+
+static void pulled_out_function_reads_ones_and_reaches_nothing(void **state)
+{
+	uint8_t *mem = memory_new(4096), buf[4];
+	volatile uint32_t *plain;
+	unsigned int nr;
+	struct client c;
+
+	client_open(&c);
+	set_bus_master(&c, true);
+	assert_int_equal(dma_map(&c, mem, 0x10000, 4096, 3), 0);
+	plain = bar_map(&c, 0, PROBE_PLAIN, 0x1000, PROT_READ | PROT_WRITE);
+	plain[0] = 0x1234;
+	assert_int_equal(happen(HOST_SURPRISE, ""), 0);
+	nr = probe.nr;
+	assert_int_equal(plain[0], 0xffffffff);
+	plain[0] = 0;
+	assert_int_equal(region_read(&c, 0, 0, 4), 0xffffffff);
+	assert_int_equal(region_read(&c, 3, 0, 4), 0xffffffff);
+	region_write(&c, 0, 0, 4, 1);
+	assert_int_equal(probe.nr, nr);
+	/* What is not virtual of config space comes from the device. */
+	assert_int_equal(config_read(&c, 0x0c, 1), 0xff);
+	set_bus_master(&c, true);
+	assert_int_equal(anyvfio_dma_write(probe.dev, 0x10000, "abcd", 4),
+			 -EACCES);
+	assert_int_equal(anyvfio_dma_read(probe.dev, 0x10000, buf, 4), -EACCES);
+	assert_int_equal(mem[0], 0);
+	assert_int_equal(host_fd_ioctl(c.device, VFIO_DEVICE_RESET, 0),
+			 -ENODEV);
+	bar_unmap((void *)plain, 0x1000);
+	client_close(&c);
+	assert_int_equal(happen(HOST_REMOVE, ""), 0);
+	memory_free(mem, 4096);
+}
+
+static void pulled_out_function_is_silent(void **state)
+{
+	int event = event_new(), pin = event_new();
+	struct client c;
+
+	client_open(&c);
+	set_bus_master(&c, true);
+	assert_int_equal(irq_triggers(&c, 2, 0, 1, &event), 0);
+	anyvfio_irq_send(probe.dev, 0);
+	assert_int_equal(event_count(event), 1);
+	assert_int_equal(happen(HOST_SURPRISE, ""), 0);
+	anyvfio_irq_send(probe.dev, 0);
+	assert_int_equal(event_count(event), 0);
+	assert_int_equal(irq_triggers(&c, 2, 0, 0, NULL), 0);
+	assert_int_equal(irq_triggers(&c, 0, 0, 1, &pin), 0);
+	anyvfio_irq_level(probe.dev, true);
+	assert_int_equal(event_count(pin), 0);
+	client_close(&c);
+	close(event);
+	close(pin);
+}
+
+static void pulled_out_function_cannot_be_opened(void **state)
+{
+	int container, group;
+
+	assert_int_equal(happen(HOST_SURPRISE, ""), 0);
+	container = host_node_open("vfio", O_RDWR);
+	group = host_node_open("1", O_RDWR);
+	assert_int_equal(host_fd_ioctl(group, VFIO_GROUP_SET_CONTAINER,
+				       (unsigned long)&container),
+			 0);
+	assert_int_equal(
+		host_fd_ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU),
+		0);
+	assert_int_equal(host_fd_ioctl(group, VFIO_GROUP_GET_DEVICE_FD,
+				       (unsigned long)DEVICE_NAME),
+			 -ENODEV);
+	assert_int_equal(probe.starts, 0);
+	host_fd_close(group);
+	host_fd_close(container);
+}
+
+/* ---- errors ---- */
+
+static void error_reaches_who_has_it_open(void **state)
+{
+	int event = event_new();
+	struct client c;
+
+	assert_int_equal(happen(HOST_ERROR, ""), -ENODEV);
+	client_open(&c);
+	assert_int_equal(happen(HOST_ERROR, ""), 0);
+	assert_int_equal(irq_triggers(&c, ERR, 0, 1, &event), 0);
+	assert_int_equal(happen(HOST_ERROR, ""), 0);
+	assert_int_equal(event_count(event), 1);
+	client_close(&c);
+	assert_int_equal(happen(HOST_ERROR, ""), -ENODEV);
+	close(event);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(B3_unbound_function_cannot_be_opened_until_it_is_bound),
+		T(binding_is_checked),
+		T(B3_removal_asks_and_waits_for_the_last_close),
+		T(pulled_out_function_reads_ones_and_reaches_nothing),
+		T(pulled_out_function_is_silent),
+		T(pulled_out_function_cannot_be_opened),
+		T(error_reaches_who_has_it_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
