@@ -183,6 +183,9 @@ static void unmask_signalled(void *data)
 	mutex_unlock(&vdev->irq_lock);
 }
 
+/* Takes the place of one before it.  Linux says -EBUSY while that is open, and
+ * forgets it with its last descriptor; we hold it, and cannot see whether the
+ * program still does.  QEMU closes it and sets another. */
 static int watch_unmask(struct vfio_pci_device *vdev, s32 fd)
 {
 	struct port_eventfd *eventfd;
@@ -191,12 +194,11 @@ static int watch_unmask(struct vfio_pci_device *vdev, s32 fd)
 	eventfd = port_eventfd_get(fd);
 	if (IS_ERR(eventfd))
 		return PTR_ERR(eventfd);
-	watch = vdev->unmask
-			? ERR_PTR(-EBUSY)
-			: port_eventfd_watch(eventfd, unmask_signalled, vdev);
+	watch = port_eventfd_watch(eventfd, unmask_signalled, vdev);
 	port_eventfd_put(eventfd);
 	if (IS_ERR(watch))
 		return PTR_ERR(watch);
+	park_unmask(vdev);
 	vdev->unmask = watch;
 	return 0;
 }

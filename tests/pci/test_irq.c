@@ -586,8 +586,9 @@ static void intx_is_unmasked_by_its_eventfd(void **state)
 	assert_int_equal(eventfd_wait(fds[0]), 1);
 	eventfd_write(fds[1], 1);
 	assert_int_equal(eventfd_wait(fds[0]), 1);
-	assert_int_equal(set_resample(&fds[2]), -EBUSY);
 	assert_int_equal(set_resample((int[]){ 9999 }), -EBADF);
+	eventfd_write(fds[1], 1);
+	assert_int_equal(eventfd_wait(fds[0]), 1);
 	assert_int_equal(set_resample(&none), 0);
 	/* Taken away: it is signalled before another that is watched. */
 	eventfd_write(fds[1], 1);
@@ -595,6 +596,24 @@ static void intx_is_unmasked_by_its_eventfd(void **state)
 	eventfd_write(fds[2], 1);
 	assert_int_equal(eventfd_wait(fds[0]), 1);
 	assert_int_equal(eventfd_take(fds[1]), 1);
+}
+
+static void intx_unmask_eventfd_takes_the_place_of_another(void **state)
+{
+	u32 i;
+
+	start_intx();
+	fake_line(fake, true);
+	assert_int_equal(eventfd_wait(fds[0]), 1);
+	for (i = 0; i < 50; i++) {
+		assert_int_equal(set_resample(&fds[1 + i % 2]), 0);
+		/* The former one says nothing any more. */
+		eventfd_write(fds[2 - i % 2], 1);
+		eventfd_write(fds[1 + i % 2], 1);
+		assert_int_equal(eventfd_wait(fds[0]), 1);
+		assert_int_equal(eventfd_take(fds[2 - i % 2]), 1);
+		assert_int_equal(eventfd_take(fds[0]), 0);
+	}
 }
 
 static void intx_with_an_unmask_eventfd_can_be_disabled(void **state)
@@ -725,6 +744,7 @@ int main(void)
 		test(intx_disable_bit_masks_it),
 		test(intx_enabled_while_disabled_by_its_bit_is_masked),
 		test(intx_is_unmasked_by_its_eventfd),
+		test(intx_unmask_eventfd_takes_the_place_of_another),
 		test(intx_with_an_unmask_eventfd_can_be_disabled),
 		test(close_with_an_unmask_eventfd_ends_it),
 		test(unmask_eventfd_obeys_the_disable_bit),

@@ -36,7 +36,6 @@ struct model {
 	u32 type;
 	u32 nr_vectors;
 	bool wired[NR_MSIX];
-	bool resample;
 	bool event[2]; /* ERR, REQ */
 };
 
@@ -74,7 +73,6 @@ static void model_disable(void)
 {
 	model.type = NO_IRQ;
 	model.nr_vectors = 0;
-	model.resample = false;
 	memset(model.wired, 0, sizeof(model.wired));
 }
 
@@ -135,12 +133,7 @@ static long model_mask(const struct request *req)
 		return 0;
 	if (!unmask)
 		return -ENOTTY;
-	if (req->fds[0] == BAD_FD)
-		return -EBADF;
-	if (req->fds[0] >= 0 && model.resample)
-		return -EBUSY;
-	model.resample = req->fds[0] >= 0;
-	return 0;
+	return req->fds[0] == BAD_FD ? -EBADF : 0;
 }
 
 static long model_event(const struct request *req)
