@@ -10,6 +10,7 @@
 #include "sys.h"
 
 #include <linux/close_range.h>
+#include <linux/kvm.h>
 #include <sys/ioctl.h>
 
 int copied_fd(int old, int new)
@@ -144,11 +145,14 @@ WRAP(int, ioctl, (int fd, unsigned long cmd, ...))
 {
 	unsigned long arg;
 	va_list args;
+	long ret;
 
 	va_start(args, cmd);
 	arg = va_arg(args, unsigned long);
 	va_end(args);
 	if (unlikely(host_fd_is_ours(fd)) && !is_generic(cmd))
 		return result(host_fd_ioctl(fd, cmd, arg));
+	if (unlikely(cmd == KVM_SET_DEVICE_ATTR) && kvm_set_attr(fd, arg, &ret))
+		return result(ret);
 	return REAL(ioctl)(fd, cmd, arg);
 }

@@ -105,5 +105,8 @@ static inline int fresh_fd(int fd)
 void list_after_fork(void);
 /* fd.c: a new descriptor @new is a copy of @old, or @new was replaced by it. */
 int copied_fd(int old, int new);
+/* kvm.c: KVM_SET_DEVICE_ATTR on @fd is about a descriptor of ours: then true, and
+ * *@ret is the result or a negated errno. */
+bool kvm_set_attr(int fd, unsigned long arg, long *ret);
 
 #endif /* ANYVFIO_RUN_PRELOAD_H */
