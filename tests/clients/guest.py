@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Debian's QEMU under `anyvfio run`, and guests that own software functions.
+
+A guest is Debian's kernel with an initramfs of busybox; tests/vm/vmrun makes
+both.  What its command writes comes by the second serial line, its status by
+the third, the kernel's log by the first.  Emulated processors: no right is
+needed, and a guest starts in seconds."""
+import os
+import re
+import shutil
+import subprocess
+
+import client
+from client import ClientTest, HERE
+
+LIMIT = 400     # seconds: only what hangs takes that long
+VMRUN = os.path.join(HERE, "..", "vm", "vmrun")
+# mke2fs and its kin are an administrator's, but need no right.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+GRUB = "/usr/lib/grub/i386-pc"
+SECTOR = 512
+FIRST = 2048    # the first sector of a disk's only partition
+
+
+def address(i):
+    """Of the i-th -d."""
+    return f"0000:{i + 1:02x}:00.0"
+
+
+class GuestTest(ClientTest):
+    def make(self, command, modules="nvme", copy=None, more=""):
+        """A kernel, an initramfs and a command line; their directory."""
+        made = self.path("made")
+        subprocess.run([VMRUN, "-o", made, "-m", modules, "-a", more,
+                        *(["-c", copy] if copy else []), "-e", command],
+                       check=True, timeout=LIMIT)
+        return made
+
+    def qemu(self, devices, *args):
+        """The arguments of a run: QEMU with all devices, behind `args`."""
+        given = []
+        for device in devices:
+            given += ["-d", device]
+        given += ["--", "qemu-system-x86_64", "-machine", "q35", "-m", "256",
+                  "-nodefaults", "-display", "none",
+                  "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *args]
+        for i in range(len(devices)):
+            given += ["-device", f"vfio-pci,host={address(i)},id=dev{i}"]
+        return given
+
+    def serials(self):
+        """The three serial lines; the second is standard output."""
+        return ["-serial", f"file:{self.path('log')}",
+                "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
+                "-serial", f"file:{self.path('status')}"]
+
+    def start(self, devices, *args):
+        """A guest that somebody else ends."""
+        guest = client.start(*self.qemu(devices, *self.serials(), *args),
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        self.addCleanup(guest.stderr.close)
+        self.addCleanup(guest.stdout.close)
+        self.addCleanup(guest.kill)
+        return guest
+
+    def run_guest(self, devices, *args):
+        """What a guest that ends by itself wrote.  Nobody has a complaint."""
+        done = client.run(*self.qemu(devices, *self.serials(), *args),
+                          stdin=subprocess.DEVNULL, timeout=LIMIT)
+        seen = done.stdout + done.stderr + self.log()
+        status = client.read(self.path("status"))
+        self.assertEqual(status.strip(), "rc 0 taint 0.", seen)
+        self.assertEqual(complaints(done.stderr), [], seen)
+        self.left_nothing()
+        return done.stdout
+
+    def log(self):
+        return "\n# ".join(["", *client.read(self.path("log")).splitlines()])
+
+    @staticmethod
+    def direct(made):
+        """Arguments to start the kernel at once, without firmware's drivers."""
+        return ["-kernel", os.path.join(made, "vmlinux"),
+                "-initrd", os.path.join(made, "initramfs"),
+                "-append", client.read(os.path.join(made, "cmdline")).strip()]
+
+    def bootable(self, made, size):
+        """A disk that firmware starts, with GRUB and an ext4 file system in
+        which the kernel is."""
+        root, disk = self.path("root"), self.file("disk", size)
+        core, config = self.path("core"), self.path("config")
+        os.makedirs(root)
+        for name in ("vmlinuz", "initramfs"):
+            subprocess.run(["cp", "-L", os.path.join(made, name), root],
+                           check=True)
+        with open(config, "w", encoding="ascii") as file:
+            file.write("linux (hd0,msdos1)/vmlinuz " +
+                       client.read(os.path.join(made, "cmdline")) +
+                       "initrd (hd0,msdos1)/initramfs\nboot\n")
+        subprocess.run(["grub-mkimage", "-O", "i386-pc", "-o", core,
+                        "-p", "(hd0,msdos1)/", "-c", config, "biosdisk",
+                        "part_msdos", "ext2", "linux", "boot"], check=True)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root,
+                        "-E", f"offset={FIRST * SECTOR}", disk,
+                        f"{size // 1024 - FIRST * SECTOR // 1024}k"],
+                       check=True)
+        with open(disk, "r+b") as file, open(core, "rb") as core, \
+                open(os.path.join(GRUB, "boot.img"), "rb") as boot:
+            # Code, one active Linux partition, and GRUB's core behind.
+            file.write(boot.read(440).ljust(446, b"\0") +
+                       b"\x80\0\0\0\x83\0\0\0" +
+                       FIRST.to_bytes(4, "little") +
+                       (size // SECTOR - FIRST).to_bytes(4, "little") +
+                       bytes(48) + b"\x55\xaa")
+            self.assertLess(file.write(core.read()), (FIRST - 1) * SECTOR)
+        return disk
+
+    def file_system(self, disk):
+        """That of a bootable disk, in a file: its journal is replayed, and then
+        nothing is wrong with it."""
+        name = self.path("file_system")
+        with open(disk, "rb") as file, open(name, "wb") as to:
+            file.seek(FIRST * SECTOR)
+            shutil.copyfileobj(file, to)
+        self.assertIn(run_quietly("e2fsck", "-fy", name), (0, 1))
+        self.assertEqual(run_quietly("e2fsck", "-fn", name), 0)
+        return name
+
+    def inside(self, file_system, name):
+        """A file of it."""
+        to = self.path("inside")
+        self.assertEqual(
+            run_quietly("debugfs", "-R", f"dump {name} {to}", file_system), 0)
+        return to
+
+
+def complaints(stderr):
+    """What QEMU and anyvfio said; a sanitizer has to say something, too."""
+    return re.findall("^(?:anyvfio|qemu-system).*", stderr, re.M)
+
+
+def run_quietly(*args):
+    return subprocess.run(args, capture_output=True, check=False).returncode
+
+
+def interrupts(output, name):
+    """How many interrupts `name` had, from lines of /proc/interrupts."""
+    return sum(int(n) for n in re.findall(
+        rf"^ *\d+: +(\d+) .*{name}", output, re.M))
