@@ -17,8 +17,10 @@ int copied_fd(int old, int new)
 {
 	int ret;
 
-	if (new >= 0)
+	if (new >= 0) {
 		path_copied_fd(old, new);
+		bus_file_copied(old, new);
+	}
 	if (likely(new < 0 || new == old ||
 		   (!host_fd_is_ours(old) && !host_fd_is_ours(new))) ||
 	    preload_is_borrowed())

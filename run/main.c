@@ -13,23 +13,42 @@
 
 static const char help[] =
 	"usage: anyvfio run [OPTION...] [--] PROGRAM [ARG...]\n"
+	"       anyvfio ctl PID COMMAND [DEVICE]\n"
 	"       anyvfio devices\n"
-	"       anyvfio help [run]\n"
+	"       anyvfio help [run|ctl]\n"
 	"\n"
 	"Runs an unmodified VFIO program on software PCI devices, as any user, without\n"
 	"an IOMMU or a kernel module.\n"
 	"\n"
 	"  run       start a program; `anyvfio help run' has the options\n"
+	"  ctl       unplug or break a device of a run; `anyvfio help ctl'\n"
 	"  devices   what -d can be given\n"
 	"  help      this text\n"
 	"\n"
 	"  --help, --version\n";
 
+static const char help_ctl[] =
+	"usage: anyvfio ctl PID COMMAND [DEVICE]\n"
+	"\n"
+	"Does something to the devices of a run.  PID is `anyvfio run' itself or a\n"
+	"process that it started, of the same user.\n"
+	"\n"
+	"  list             the devices, their groups and drivers\n"
+	"  remove DEVICE    unplug it: asks the program that has it open to let go\n"
+	"                   (REQ), and waits until it has\n"
+	"  surprise DEVICE  pull it out: its registers read as ones from now on; what\n"
+	"                   remove does follows by itself\n"
+	"  error DEVICE     report a fatal error of it (ERR)\n"
+	"\n"
+	"DEVICE is an address such as 0000:01:00.0.\n"
+	"\n"
+	"Exit status: 0, or 125 after a message.\n";
+
 static const char help_run[] =
 	"usage: anyvfio run [OPTION...] [--] PROGRAM [ARG...]\n"
 	"\n"
-	"Starts PROGRAM on a machine that has the given PCI devices, all bound to\n"
-	"vfio-pci.  Ends as PROGRAM ends and leaves nothing behind.\n"
+	"Starts PROGRAM on a machine that has the given PCI devices, bound to vfio-pci\n"
+	"or to what driver= says.  Ends as PROGRAM ends and leaves nothing behind.\n"
 	"\n"
 	"  -d, --device DEVICE[,OPTION=VALUE...]\n"
 	"                         one more device (`anyvfio devices' lists them);\n"
@@ -85,7 +104,8 @@ static int list_devices(void)
 	return print(
 		"every device\n"
 		"  addr             where it is, as 0000:01:00.0\n"
-		"  group            its IOMMU group's number; none: it has no IOMMU\n");
+		"  group            its IOMMU group's number; none: it has no IOMMU\n"
+		"  driver           what it is bound to at first (vfio-pci); none\n");
 }
 
 static bool parse_limit(const char *text, unsigned int *limit)
@@ -172,20 +192,31 @@ static int cmd_run(int argc, char **argv)
 	return ret;
 }
 
+static int print_help(const char *about)
+{
+	if (!strcmp(about, "run"))
+		return print(help_run);
+	return print(!strcmp(about, "ctl") ? help_ctl : help);
+}
+
 int main(int argc, char **argv)
 {
 	const char *cmd = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(cmd, "run"))
 		return cmd_run(argc - 1, argv + 1);
+	if (!strcmp(cmd, "ctl"))
+		return argc == 3 && (!strcmp(argv[2], "--help") ||
+				     !strcmp(argv[2], "-h"))
+			       ? print(help_ctl)
+			       : ctl(argc - 1, argv + 1);
 	if (!strcmp(cmd, "devices") && argc == 2)
 		return list_devices();
 	if (!strcmp(cmd, "--version") || !strcmp(cmd, "version"))
 		return print("anyvfio " ANYVFIO_VERSION "\n");
 	if (!strcmp(cmd, "--help") || !strcmp(cmd, "-h") ||
 	    !strcmp(cmd, "help"))
-		return print(argc > 2 && !strcmp(argv[2], "run") ? help_run
-								 : help);
+		return print_help(argc > 2 ? argv[2] : "");
 	if (*cmd)
 		return bad_usage("unknown command ", cmd);
 	fputs(help, stderr);

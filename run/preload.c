@@ -116,19 +116,27 @@ static void after_fork(void)
 	own_pid = sys_getpid();
 	pthread_mutex_init(&start_lock, NULL);
 	list_after_fork();
+	join_after_fork();
 }
 
 __attribute__((constructor)) static void construct(void)
 {
 	own_pid = sys_getpid();
 	preload_init();
-	if (path_active())
-		pthread_atfork(NULL, NULL, after_fork);
+	if (!path_active())
+		return;
+	pthread_atfork(NULL, NULL, after_fork);
+	bus_file_inherit();
 }
 
 bool preload_is_borrowed(void)
 {
 	return own_pid && sys_getpid() != own_pid;
+}
+
+const char *preload_rundir(void)
+{
+	return run_dir;
 }
 
 bool preload_has_faults(void)
@@ -183,8 +191,12 @@ static int start(void)
 		host_fault_init();
 	WRITE_ONCE(has_faults, true);
 	ret = host_start(&settings.host);
-	if (ret)
+	if (!ret)
+		ret = join_run(run_dir);
+	if (ret) {
+		host_stop();
 		host_fd_internal_close(alive);
+	}
 	return ret;
 }
 
@@ -246,6 +258,11 @@ static ssize_t vector2(int fd, const struct iovec *iov, int n, off_t pos,
 	if (pos == -1)
 		call = call == VECTOR_PREAD ? VECTOR_READ : VECTOR_WRITE;
 	return vector(fd, iov, n, pos, call);
+}
+
+ssize_t preload_writev(int fd, const struct iovec *iov, int n)
+{
+	return vector(fd, iov, n, -1, VECTOR_WRITE);
 }
 
 /* What _FORTIFY_SOURCE promised of the buffer. */

@@ -101,6 +101,24 @@ static inline int fresh_fd(int fd)
 	return fd;
 }
 
+/* The run's directory. */
+const char *preload_rundir(void);
+/* writev() to a descriptor of ours: what it wrote or a negated errno. */
+ssize_t preload_writev(int fd, const struct iovec *iov, int n);
+
+/* join.c: lets the launcher of the run in @rundir tell the host of this process
+ * what happens to its devices, beginning with what has.  0 or a negated errno
+ * after a message. */
+int join_run(const char *rundir);
+void join_after_fork(void);
+
+/* bus_file.c: @fd was opened from @path, with @flags. */
+void bus_file_opened(int fd, const struct path *path, int flags);
+/* @new is a copy of @old, or replaced by it. */
+void bus_file_copied(int old, int new);
+/* Descriptors that exec() left us. */
+void bus_file_inherit(void);
+
 /* list.c: the child of a fork has none of the threads that hold its lock. */
 void list_after_fork(void);
 /* fd.c: a new descriptor @new is a copy of @old, or @new was replaced by it. */

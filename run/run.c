@@ -7,8 +7,8 @@
  * signals that somebody sent to the launcher by their code; only the latter are
  * passed on.
  */
-#include "run.h"
 #include "policy.h"
+#include "server.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -36,6 +36,8 @@ struct run {
 	unsigned int nr_devices;
 	struct settings settings;
 	struct rundir dir;
+	struct bus *bus;
+	struct server *server;
 
 	/* What the program gets back. */
 	sigset_t old_mask;
@@ -77,13 +79,16 @@ static int make_devices(struct run *run)
 		host_pci_sysfs(dev, &run->sysfs[i]);
 	}
 	config->devices = run->specs;
-	return 0;
+	run->bus = bus_create(&run->dir, run->devices, run->sysfs,
+			      run->nr_devices);
+	return run->bus ? 0 : -ENOMEM;
 }
 
 static void free_devices(struct run *run)
 {
 	unsigned int i;
 
+	bus_free(run->bus);
 	while (run->nr_devices)
 		host_pci_destroy(run->devices[--run->nr_devices]);
 	for (i = 0; run->specs && i < run->opts->host.nr_devices; i++)
@@ -143,7 +148,7 @@ static int fill_directory(struct run *run)
 	s->host = run->opts->host;
 	s->host.launcher = getpid();
 	s->level = run->opts->level;
-	ret = tree_make(&run->dir, run->sysfs, run->nr_devices,
+	ret = tree_make(&run->dir, run->bus, run->sysfs, run->nr_devices,
 			run->opts->host_devices, s);
 	if (!ret)
 		ret = write_settings(run);
@@ -459,20 +464,36 @@ static int end_as(int status)
 	return 128 + sig;
 }
 
+/* The program, and the server that it may ask at once.  The thread comes last,
+ * as the program comes by a fork. */
+static int start_served(struct run *run)
+{
+	int ret;
+
+	run->server = server_create(run->bus);
+	if (!run->server || set_environment(run))
+		return EXIT_LAUNCHER;
+	ret = start(run);
+	if (ret || !server_start(run->server))
+		return ret;
+	kill(run->child, SIGKILL);
+	return EXIT_LAUNCHER;
+}
+
 /* Between the directory's beginning and its end; returns as start() does. */
 static int run_program(struct run *run, int *status)
 {
-	int ret = EXIT_LAUNCHER;
+	int ret;
 
 	make_memory(run);
 	rundir_clean_stale(&run->dir);
 	program_check(run->opts->program[0]);
-	if (!set_environment(run))
-		ret = start(run);
+	ret = start_served(run);
 	if (!ret) {
 		let_go_of_inherited();
 		*status = wait_for_program(run);
 	}
+	server_free(run->server);
 	return ret;
 }
 

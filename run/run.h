@@ -7,6 +7,7 @@
  *   lock      flock()ed by the launcher for as long as it lives
  *   alive     a FIFO the launcher holds open
  *   config    for the preload library: settings.h
+ *   control   a socket: wire.h
  *   sys/ dev/ the tree that paths of the program are rewritten into
  *
  * A directory whose lock is free belongs to nobody, and the next run removes it.
@@ -73,11 +74,34 @@ void rundir_remove(struct rundir *dir);
 /* Removes what runs that were killed have left beside @dir. */
 void rundir_clean_stale(const struct rundir *dir);
 
-/* Fills @dir with sys/ and dev/ for @n devices; puts into @settings, empty but
- * for its options, the paths that lead there, and the nodes.  0 or a negated
- * errno; in both cases tree_forget() lets them go. */
-int tree_make(const struct rundir *dir, const struct host_pci_sysfs *devices,
-	      unsigned int n, bool host_devices, struct settings *settings);
+/* Takes what @name in the directory @at is, with all below it, away. */
+void rundir_remove_tree(int at, const char *name);
+
+struct bus;
+
+/* The @i-th driver of the bus, or NULL. */
+const char *bus_driver_name(const struct bus *bus, unsigned int i);
+
+/* Fills @dir with sys/ and dev/ for @n devices and the drivers of @bus; puts into
+ * @settings, empty but for its options, the paths that lead there, and the
+ * nodes.  0 or a negated errno; in both cases tree_forget() lets them go. */
+int tree_make(const struct rundir *dir, const struct bus *bus,
+	      const struct host_pci_sysfs *devices, unsigned int n,
+	      bool host_devices, struct settings *settings);
 void tree_forget(struct settings *settings);
+/* @dev, one of @n, has another driver than @was, or none. */
+int tree_device_changed(const struct rundir *dir,
+			const struct host_pci_sysfs *devices, unsigned int n,
+			const struct host_pci_sysfs *dev, const char *was);
+/* @dev, one of @n, is no longer there. */
+int tree_device_removed(const struct rundir *dir,
+			const struct host_pci_sysfs *devices, unsigned int n,
+			const struct host_pci_sysfs *dev);
+/* What the file driver_override of @dev says. */
+int tree_driver_override(const struct rundir *dir,
+			 const struct host_pci_sysfs *dev, const char *name);
+
+/* anyvfio ctl: the status to exit with. */
+int ctl(int argc, char **argv);
 
 #endif /* ANYVFIO_RUN_RUN_H */

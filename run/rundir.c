@@ -56,8 +56,6 @@ static int take_lock(int fd, int flags)
 	return lock;
 }
 
-static void remove_tree(int at, const char *name);
-
 /* Removes all that is in the directory @fd, but for @keep. */
 static void remove_contents(int fd, const char *keep)
 {
@@ -71,12 +69,12 @@ static void remove_contents(int fd, const char *keep)
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0 &&
 		    strcmp(entry->d_name, keep) != 0)
-			remove_tree(fd, entry->d_name);
+			rundir_remove_tree(fd, entry->d_name);
 	if (dir)
 		closedir(dir);
 }
 
-static void remove_tree(int at, const char *name)
+void rundir_remove_tree(int at, const char *name)
 {
 	int fd;
 

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The server: see server.h.
+ *
+ * A task is one thing that happens to one device.  Each program that has joined
+ * is asked to do it, and owes an answer; a program that ends owes nothing any
+ * more.  With the last answer the task is done here, too, and then who wanted
+ * it is answered.
+ *
+ * All but server_create(), server_start() and server_free() runs in the thread.
+ */
+#include "server.h"
+#include "wire.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 64
+
+/**
+ * struct peer - a connection
+ * @joined: a program that is told of everything
+ * @waiting: tasks that its request is about and that are not done
+ * @ret: the answer, once they are
+ * @closed: to be freed
+ */
+struct peer {
+	struct list_head node;
+	int fd;
+	bool joined;
+	bool asked;
+	unsigned int waiting;
+	int ret;
+	bool closed;
+};
+
+/**
+ * struct task - see above
+ * @id:   what answers say
+ * @from: who wanted it, or NULL
+ * @ret:  the first error, or for HOST_ERROR the best answer
+ * @undo: a program could not bind: the others let go again
+ */
+struct task {
+	struct list_head node;
+	unsigned int id;
+	struct bus_job job;
+	struct peer *from;
+	int ret;
+	bool undo;
+	struct list_head debts;
+};
+
+struct debt {
+	struct list_head node;
+	struct peer *peer;
+};
+
+struct server {
+	struct bus *bus;
+	int listener;
+	int stop; /* an eventfd */
+	bool running;
+	pthread_t thread;
+	struct list_head peers;
+	struct list_head tasks;
+	unsigned int last_id;
+	struct bus_job *jobs; /* room for bus_write() */
+	char buf[WIRE_MAX];
+};
+
+/* ---- answers ---- */
+
+/* One that does not take what it is sent has lost its place. */
+static void send_to(struct peer *peer, const char *text)
+{
+	if (!peer->closed &&
+	    send(peer->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		peer->closed = true;
+}
+
+static void __printf(3, 4)
+	answer(struct peer *peer, int ret, const char *fmt, ...)
+{
+	char text[WIRE_MAX];
+	va_list args;
+	int len = snprintf(text, sizeof(text), "%d\n", ret);
+
+	va_start(args, fmt);
+	vsnprintf(text + len, sizeof(text) - len, fmt, args);
+	va_end(args);
+	peer->asked = false;
+	send_to(peer, text);
+}
+
+static const char *explain(const struct task *task)
+{
+	if (task->job.event == HOST_ERROR && task->ret == -ENODEV)
+		return "no program has it open";
+	return task->ret ? strerror(-task->ret) : "";
+}
+
+static void answer_task(struct task *task)
+{
+	struct peer *peer = task->from;
+
+	if (!peer)
+		return;
+	if (task->ret && !peer->ret)
+		peer->ret = task->ret;
+	if (!--peer->waiting)
+		answer(peer, peer->ret, "%s", explain(task));
+}
+
+/* ---- tasks ---- */
+
+static void tell(struct peer *peer, unsigned int id, enum host_event event,
+		 const char *name, const char *driver)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%u %s %s %s", id, wire_events[event],
+		 name, driver);
+	send_to(peer, text);
+}
+
+/* @peer is asked for @task; without memory it is not waited for. */
+static void ask(struct server *s, struct task *task, struct peer *peer)
+{
+	struct debt *debt = calloc(1, sizeof(*debt));
+
+	tell(peer, debt ? task->id : 0,
+	     task->undo ? HOST_UNBIND : task->job.event,
+	     bus_sysfs(s->bus, task->job.dev)->name, task->job.driver);
+	if (!debt)
+		return;
+	debt->peer = peer;
+	list_add_tail(&debt->node, &task->debts);
+}
+
+static void ask_all(struct server *s, struct task *task)
+{
+	struct peer *peer;
+
+	list_for_each_entry(peer, &s->peers, node)
+		if (peer->joined && !peer->closed)
+			ask(s, task, peer);
+}
+
+static bool is_exclusive(enum host_event event)
+{
+	return event != HOST_ERROR && event != HOST_SURPRISE;
+}
+
+static void finish(struct server *s, struct task *task);
+
+static void begin(struct server *s, const struct bus_job *job,
+		  struct peer *from)
+{
+	struct task *task = calloc(1, sizeof(*task));
+
+	if (!task) {
+		if (from && from->waiting)
+			from->ret = -ENOMEM;
+		else if (from)
+			answer(from, -ENOMEM, "%s", strerror(ENOMEM));
+		return;
+	}
+	task->id = ++s->last_id;
+	task->job = *job;
+	task->from = from;
+	/* The best of the answers is wanted, not the worst. */
+	task->ret = job->event == HOST_ERROR ? -ENODEV : 0;
+	INIT_LIST_HEAD(&task->debts);
+	list_add_tail(&task->node, &s->tasks);
+	if (from)
+		from->waiting++;
+	if (is_exclusive(job->event))
+		job->dev->busy = true;
+	ask_all(s, task);
+	if (list_empty(&task->debts))
+		finish(s, task);
+}
+
+static void begin_removal(struct server *s, struct bus_device *dev)
+{
+	struct bus_job job = { .event = HOST_REMOVE, .dev = dev };
+
+	begin(s, &job, NULL);
+}
+
+/* Nobody owes an answer any more. */
+static void finish(struct server *s, struct task *task)
+{
+	struct bus_device *dev = task->job.dev;
+	bool exclusive = is_exclusive(task->job.event);
+
+	if (task->job.event == HOST_BIND && task->ret && !task->undo) {
+		task->undo = true;
+		ask_all(s, task);
+		if (!list_empty(&task->debts))
+			return;
+	}
+	if (exclusive && !task->undo)
+		task->ret = bus_done(s->bus, &task->job);
+	if (exclusive)
+		dev->busy = false;
+	answer_task(task);
+	list_del(&task->node);
+	free(task);
+	if (exclusive && dev->pulled && !dev->removed)
+		begin_removal(s, dev);
+}
+
+/* @peer has paid what it owes for @task, with @ret. */
+static void pay(struct server *s, struct task *task, struct peer *peer, int ret)
+{
+	struct debt *debt;
+
+	list_for_each_entry(debt, &task->debts, node) {
+		if (debt->peer != peer)
+			continue;
+		list_del(&debt->node);
+		free(debt);
+		if (task->job.event == HOST_ERROR)
+			task->ret = ret ? task->ret : 0;
+		else if (ret && !task->ret)
+			task->ret = ret;
+		if (list_empty(&task->debts))
+			finish(s, task);
+		return;
+	}
+}
+
+/* ---- requests ---- */
+
+/* How things are, where they are not as at the beginning; then what is going
+ * on. */
+static void join(struct server *s, struct peer *peer)
+{
+	const struct host_pci_sysfs *sysfs = s->bus->sysfs;
+	struct bus_device *dev = s->bus->devices;
+	struct task *task;
+
+	for (; dev < s->bus->devices + s->bus->nr_devices; dev++, sysfs++) {
+		if (dev->removed || dev->pulled) {
+			tell(peer, 0, HOST_REMOVE, sysfs->name, "");
+			continue;
+		}
+		if (!strcmp(sysfs->driver, dev->first))
+			continue;
+		if (dev->first[0])
+			tell(peer, 0, HOST_UNBIND, sysfs->name, "");
+		if (sysfs->driver[0])
+			tell(peer, 0, HOST_BIND, sysfs->name, sysfs->driver);
+	}
+	list_for_each_entry(task, &s->tasks, node)
+		if (is_exclusive(task->job.event))
+			ask(s, task, peer);
+	peer->joined = true;
+	send_to(peer, "0 go");
+}
+
+static void request_write(struct server *s, struct peer *peer, char *path)
+{
+	char *data = strchrnul(path, '\n');
+	unsigned int i, n;
+	int ret;
+
+	if (*data)
+		*data++ = '\0';
+	ret = bus_write(s->bus, path, data, s->jobs, &n);
+	if (ret || !n) {
+		answer(peer, ret, "%s", "");
+		return;
+	}
+	/* One more, so that the answer does not come before the last begins. */
+	peer->ret = 0;
+	peer->waiting = 1;
+	for (i = 0; i < n; i++)
+		begin(s, &s->jobs[i], peer);
+	if (!--peer->waiting)
+		answer(peer, peer->ret, "%s", "");
+}
+
+static void request_list(struct server *s, struct peer *peer)
+{
+	const struct host_pci_sysfs *sysfs = s->bus->sysfs;
+	struct bus_device *dev = s->bus->devices;
+	char *text = NULL, group[16];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out) {
+		answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
+		return;
+	}
+	for (; dev < s->bus->devices + s->bus->nr_devices; dev++, sysfs++) {
+		if (dev->removed)
+			continue;
+		snprintf(group, sizeof(group), "%d", sysfs->group);
+		fprintf(out, "%s  group %-4s %s%s\n", sysfs->name,
+			sysfs->grouped ? group : "-",
+			sysfs->driver[0] ? sysfs->driver : "(no driver)",
+			dev->pulled ? " (pulled out)"
+			: dev->busy ? " (busy)"
+				    : "");
+	}
+	if (fclose(out))
+		answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
+	else
+		answer(peer, 0, "%s", text);
+	free(text);
+}
+
+/* It is out at once; the programs let go of it when they do. */
+static void pull_out(struct server *s, struct peer *peer,
+		     struct bus_device *dev)
+{
+	struct peer *other;
+
+	dev->pulled = true;
+	list_for_each_entry(other, &s->peers, node)
+		if (other->joined)
+			tell(other, 0, HOST_SURPRISE,
+			     bus_sysfs(s->bus, dev)->name, "");
+	if (!dev->busy)
+		begin_removal(s, dev);
+	answer(peer, 0, "%s", "");
+}
+
+static void request_event(struct server *s, struct peer *peer,
+			  enum host_event event, const char *name)
+{
+	struct bus_job job = { .event = event, .dev = bus_find(s->bus, name) };
+
+	if (!job.dev || job.dev->pulled)
+		answer(peer, -ENODEV, "%s", "there is no such device");
+	else if (event == HOST_SURPRISE)
+		pull_out(s, peer, job.dev);
+	else if (is_exclusive(event) && job.dev->busy)
+		answer(peer, -EBUSY, "%s",
+		       "it is being bound, unbound or removed already");
+	else
+		begin(s, &job, peer);
+}
+
+static void request_ctl(struct server *s, struct peer *peer, const char *word,
+			const char *name)
+{
+	peer->ret = 0;
+	if (!strcmp(word, "list"))
+		request_list(s, peer);
+	else if (!strcmp(word, "remove"))
+		request_event(s, peer, HOST_REMOVE, name);
+	else if (!strcmp(word, "surprise"))
+		request_event(s, peer, HOST_SURPRISE, name);
+	else if (!strcmp(word, "error"))
+		request_event(s, peer, HOST_ERROR, name);
+	else
+		peer->closed = true;
+}
+
+static void request_answer(struct server *s, struct peer *peer,
+			   const char *text)
+{
+	struct task *task;
+	unsigned int id;
+	int ret;
+
+	if (sscanf(text, "%u %d", &id, &ret) != 2)
+		return;
+	list_for_each_entry(task, &s->tasks, node) {
+		if (task->id == id) {
+			pay(s, task, peer, ret);
+			return;
+		}
+	}
+}
+
+/* A peer that speaks out of turn is none of ours. */
+static void serve(struct server *s, struct peer *peer)
+{
+	ssize_t len = wire_receive(peer->fd, s->buf);
+	char *arg;
+
+	if (len <= 0 || (peer->asked && !peer->joined)) {
+		peer->closed = true;
+		return;
+	}
+	if (peer->joined) {
+		request_answer(s, peer, s->buf);
+		return;
+	}
+	peer->asked = true;
+	arg = strchrnul(s->buf, ' ');
+	if (*arg)
+		*arg++ = '\0';
+	if (!strcmp(s->buf, "join"))
+		join(s, peer);
+	else if (!strcmp(s->buf, "write"))
+		request_write(s, peer, arg);
+	else
+		request_ctl(s, peer, s->buf, arg);
+}
+
+/* ---- connections ---- */
+
+static void accept_peer(struct server *s)
+{
+	struct ucred cred = { .uid = -1 };
+	socklen_t len = sizeof(cred);
+	struct peer *peer;
+	int fd;
+
+	fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	peer = calloc(1, sizeof(*peer));
+	if (!peer || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
+	    (cred.uid != geteuid() && cred.uid != 0)) {
+		free(peer);
+		close(fd);
+		return;
+	}
+	peer->fd = fd;
+	list_add_tail(&peer->node, &s->peers);
+}
+
+/* Nobody waits for it, and it for nobody. */
+static void forget_peer(struct server *s, struct peer *peer)
+{
+	struct task *task, *next;
+
+	peer->joined = false;
+	list_for_each_entry(task, &s->tasks, node)
+		if (task->from == peer)
+			task->from = NULL;
+	/* A task that ends may begin another, at the end of the list. */
+	list_for_each_entry_safe(task, next, &s->tasks, node)
+		pay(s, task, peer, 0);
+	list_del(&peer->node);
+	close(peer->fd);
+	free(peer);
+}
+
+static void forget_closed(struct server *s)
+{
+	struct peer *peer, *next;
+
+	list_for_each_entry_safe(peer, next, &s->peers, node)
+		if (peer->closed)
+			forget_peer(s, peer);
+}
+
+static unsigned int count_peers(const struct server *s)
+{
+	struct peer *peer;
+	unsigned int n = 0;
+
+	list_for_each_entry(peer, &s->peers, node)
+		n++;
+	return n;
+}
+
+/* Waits for something to do and does it; false: it is over. */
+static bool serve_once(struct server *s)
+{
+	struct pollfd *fds, *pfd;
+	struct peer *peer, *next;
+	bool go_on = true;
+
+	fds = calloc(count_peers(s) + 2, sizeof(*fds));
+	if (!fds)
+		return false;
+	fds[0] = (struct pollfd){ .fd = s->stop, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+	pfd = &fds[2];
+	list_for_each_entry(peer, &s->peers, node)
+		*pfd++ = (struct pollfd){ .fd = peer->fd, .events = POLLIN };
+	if (poll(fds, pfd - fds, -1) > 0) {
+		go_on = !fds[0].revents;
+		pfd = &fds[2];
+		list_for_each_entry_safe(peer, next, &s->peers, node)
+			if (pfd++->revents)
+				serve(s, peer);
+		if (fds[1].revents)
+			accept_peer(s);
+		forget_closed(s);
+	}
+	free(fds);
+	return go_on;
+}
+
+static void *server_thread(void *data)
+{
+	while (serve_once(data))
+		;
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static int listen_in(const struct rundir *dir)
+{
+	struct sockaddr_un addr;
+	int fd, ret;
+
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	wire_address(dir->fd, &addr);
+	if (!bind(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
+	    !listen(fd, BACKLOG))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+struct server *server_create(struct bus *bus)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->bus = bus;
+	INIT_LIST_HEAD(&s->peers);
+	INIT_LIST_HEAD(&s->tasks);
+	s->jobs = calloc(bus->nr_devices, sizeof(*s->jobs));
+	s->stop = eventfd(0, EFD_CLOEXEC);
+	s->listener = listen_in(bus->dir);
+	if (s->jobs && s->stop >= 0 && s->listener >= 0)
+		return s;
+	port_err("no socket for the run: %s",
+		 strerror(s->listener < 0 ? -s->listener : errno));
+	server_free(s);
+	return NULL;
+}
+
+int server_start(struct server *server)
+{
+	int ret = host_thread_start(&server->thread, "anyvfio-bus",
+				    server_thread, server);
+
+	server->running = !ret;
+	return ret;
+}
+
+void server_free(struct server *server)
+{
+	struct task *task, *next_task;
+	struct peer *peer;
+	u64 one = 1;
+
+	if (!server)
+		return;
+	if (server->running) {
+		if (write(server->stop, &one, sizeof(one)) < 0)
+			port_warn("cannot end the server: %s", strerror(errno));
+		pthread_join(server->thread, NULL);
+	}
+	while (!list_empty(&server->peers)) {
+		peer = list_first_entry(&server->peers, struct peer, node);
+		list_del(&peer->node);
+		close(peer->fd);
+		free(peer);
+	}
+	list_for_each_entry_safe(task, next_task, &server->tasks, node) {
+		struct debt *debt, *next;
+
+		list_for_each_entry_safe(debt, next, &task->debts, node)
+			free(debt);
+		free(task);
+	}
+	if (server->listener >= 0)
+		close(server->listener);
+	if (server->stop >= 0)
+		close(server->stop);
+	free(server->jobs);
+	free(server);
+}
