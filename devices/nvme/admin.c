@@ -98,8 +98,7 @@ static uint16_t delete_sq(struct nvme *n, struct nvme_request *req)
 
 	if (!id || id >= NVME_NR_QUEUES || !n->sq[id].size)
 		return bad_queue_id(req);
-	if (n->backend->quiesce)
-		n->backend->quiesce(n, false);
+	storage_quiesce(&n->storage, false);
 	nvme_sq_exit(n, &n->sq[id]);
 	return 0;
 }

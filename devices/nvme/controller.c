@@ -83,8 +83,7 @@ static void enable(struct nvme *n)
 static void disable(struct nvme *n)
 {
 	set_csts(n, 0);
-	if (n->backend->quiesce)
-		n->backend->quiesce(n, true);
+	storage_quiesce(&n->storage, true);
 	memset(n->sq, 0, sizeof(n->sq));
 	memset(n->cq, 0, sizeof(n->cq));
 	memset(n->busy, 0, sizeof(n->busy));
@@ -102,11 +101,12 @@ static void disable(struct nvme *n)
 /* What was fetched completes, and what was written lasts. */
 static void shut_down(struct nvme *n)
 {
-	if (n->backend->quiesce)
-		n->backend->quiesce(n, false);
-	if (n->backend->flush && n->backend->flush(n))
+	storage_quiesce(&n->storage, false);
+	if (storage_flush(&n->storage)) {
+		n->stats.media_errors++;
 		anyvfio_device_error(n->dev, "%s: the flush at shutdown failed",
-				     n->file);
+				     n->storage.file);
+	}
 	nvme_settle(n);
 	set_csts(n, n->csts | NVME_CSTS_SHST_DONE);
 }

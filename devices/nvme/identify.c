@@ -97,15 +97,15 @@ static void fill_namespace(const struct nvme *n, struct nvme_id_namespace *id)
 	struct ids ids;
 
 	make_ids(n, &ids);
-	id->nsze = n->nr_blocks;
-	id->ncap = n->nr_blocks;
-	id->nuse = n->nr_blocks;
+	id->nsze = n->storage.nr_blocks;
+	id->ncap = n->storage.nr_blocks;
+	id->nuse = n->storage.nr_blocks;
 	id->dlfeat = NVME_DLFEAT_ZEROES_DEAC;
-	if (n->readonly)
+	if (n->storage.readonly)
 		id->nsattr = NVME_NSATTR_READ_ONLY;
 	memcpy(id->nguid, ids.nguid, sizeof(id->nguid));
 	memcpy(id->eui64, ids.eui64, sizeof(id->eui64));
-	id->lbaf[0].lbads = n->lba_shift;
+	id->lbaf[0].lbads = n->storage.block_shift;
 }
 
 /* Where the next one goes; the list ends with a length of 0. */

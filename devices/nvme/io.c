@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * NVM commands (6): checked here, executed by the backend, which sees byte ranges
+ * NVM commands (6): checked here, executed by the storage, which sees byte ranges
  * that lie inside of the namespace.
  */
 #include "nvme.h"
@@ -13,7 +13,8 @@ static uint64_t slba(const struct nvme_request *req)
 /* Without a sum that could wrap around. */
 static bool outside(const struct nvme *n, uint64_t first, uint64_t nr)
 {
-	return first > n->nr_blocks || nr > n->nr_blocks - first;
+	return first > n->storage.nr_blocks ||
+	       nr > n->storage.nr_blocks - first;
 }
 
 /* Starting block and count of the command, as bytes of the namespace. */
@@ -23,14 +24,14 @@ static uint16_t set_range(struct nvme *n, struct nvme_request *req)
 
 	if (outside(n, slba(req), nr))
 		return nvme_bad(req, NVME_SC_LBA_RANGE, NVME_AT(cdw10));
-	req->pos = slba(req) << n->lba_shift;
-	req->len = nr << n->lba_shift;
+	req->io.pos = slba(req) << n->storage.block_shift;
+	req->io.len = nr << n->storage.block_shift;
 	return 0;
 }
 
 static uint16_t write_protected(struct nvme *n, struct nvme_request *req)
 {
-	if (n->readonly)
+	if (n->storage.readonly)
 		return nvme_bad(req, NVME_SC_WRITE_PROTECTED, 0xffff);
 	return 0;
 }
@@ -41,12 +42,41 @@ static bool durable(const struct nvme *n, const struct nvme_request *req)
 	return req->cmd.cdw12 & NVME_RW_FUA || !n->feat.write_cache;
 }
 
+uint16_t nvme_status_of(const struct nvme_request *req, int err)
+{
+	switch (-err) {
+	case 0:
+		return 0;
+	case EINPROGRESS:
+		return NVME_PENDING;
+	case EFAULT:
+		return NVME_SC_DATA_TRANSFER;
+	case ENOSPC:
+		return NVME_SC_CAPACITY;
+	case EILSEQ:
+		return NVME_SC_COMPARE_FAILURE;
+	case ENOMEM:
+		return NVME_SC_INTERNAL;
+	default:
+		return req->io.op == STORAGE_READ ||
+				       req->io.op == STORAGE_COMPARE
+			       ? NVME_SC_UNRECOVERED_READ
+			       : NVME_SC_WRITE_FAULT;
+	}
+}
+
+static uint16_t submit(struct nvme *n, struct nvme_request *req)
+{
+	return nvme_status_of(req, storage_submit(&n->storage, &req->io));
+}
+
 /* Read, Write, Compare (6.9, 6.14, 6.6).  Limits come before the range: a driver
  * that ignores MDTS is told so wherever it reads. */
 static uint16_t transfer(struct nvme *n, struct nvme_request *req,
-			 enum nvme_op op)
+			 enum storage_op op)
 {
-	uint64_t len = ((req->cmd.cdw12 & 0xffff) + 1ull) << n->lba_shift;
+	uint64_t len = ((req->cmd.cdw12 & 0xffff) + 1ull)
+		       << n->storage.block_shift;
 	uint16_t status;
 
 	if (len > NVME_MAX_TRANSFER)
@@ -54,17 +84,17 @@ static uint16_t transfer(struct nvme *n, struct nvme_request *req,
 	status = set_range(n, req);
 	if (status)
 		return status;
-	req->op = op;
-	if (op == NVME_OP_WRITE) {
+	req->io.op = op;
+	if (op == STORAGE_WRITE) {
 		status = write_protected(n, req);
 		if (status)
 			return status;
-		req->durable = durable(n, req);
+		req->io.durable = durable(n, req);
 	}
-	status = nvme_prp_map(n, req, req->len);
+	status = nvme_prp_map(n, req, req->io.len);
 	if (status)
 		return status;
-	return n->backend->submit(n, req);
+	return submit(n, req);
 }
 
 /* 6.15.  Moves no data, so that MDTS does not limit it. */
@@ -76,17 +106,17 @@ static uint16_t write_zeroes(struct nvme *n, struct nvme_request *req)
 		status = write_protected(n, req);
 	if (status)
 		return status;
-	req->op = NVME_OP_ZERO;
-	req->durable = durable(n, req);
-	req->deallocate = req->cmd.cdw12 & NVME_ZEROES_DEAC;
-	return n->backend->submit(n, req);
+	req->io.op = STORAGE_ZERO;
+	req->io.durable = durable(n, req);
+	req->io.deallocate = req->cmd.cdw12 & NVME_ZEROES_DEAC;
+	return submit(n, req);
 }
 
 /* 6.8.  Of what has completed; commands in flight are not waited for. */
 static uint16_t flush(struct nvme *n, struct nvme_request *req)
 {
-	req->op = NVME_OP_FLUSH;
-	return n->backend->submit(n, req);
+	req->io.op = STORAGE_FLUSH;
+	return submit(n, req);
 }
 
 /* All ranges are checked before one is touched. */
@@ -99,13 +129,14 @@ static uint16_t set_discard_ranges(struct nvme *n, struct nvme_request *req,
 	for (i = 0; i < nr; i++)
 		if (outside(n, range[i].slba, range[i].nr_blocks))
 			return nvme_bad(req, NVME_SC_LBA_RANGE, 0xffff);
-	req->nr_runs = 0;
+	req->io.nr_runs = 0;
 	for (i = 0; i < nr; i++) {
 		if (!range[i].nr_blocks)
 			continue;
-		req->run[req->nr_runs++] = (struct nvme_run){
-			.start = range[i].slba << n->lba_shift,
-			.len = (uint64_t)range[i].nr_blocks << n->lba_shift,
+		req->io.run[req->io.nr_runs++] = (struct storage_run){
+			.start = range[i].slba << n->storage.block_shift,
+			.len = (uint64_t)range[i].nr_blocks
+			       << n->storage.block_shift,
 		};
 	}
 	return 0;
@@ -126,10 +157,10 @@ static uint16_t dataset_management(struct nvme *n, struct nvme_request *req)
 	if (!status)
 		status = set_discard_ranges(n, req, nr);
 	/* The other attributes are hints about which nothing is done. */
-	if (status || !deallocate || !req->nr_runs)
+	if (status || !deallocate || !req->io.nr_runs)
 		return status;
-	req->op = NVME_OP_DISCARD;
-	return n->backend->submit(n, req);
+	req->io.op = STORAGE_DISCARD;
+	return submit(n, req);
 }
 
 uint16_t nvme_io_execute(struct nvme *n, struct nvme_request *req)
@@ -137,7 +168,7 @@ uint16_t nvme_io_execute(struct nvme *n, struct nvme_request *req)
 	uint8_t opcode = req->cmd.opcode;
 	uint32_t nsid = req->cmd.nsid;
 
-	req->op = NVME_OP_FLUSH;
+	req->io.op = STORAGE_FLUSH;
 	if (nsid != NVME_NSID &&
 	    !(opcode == NVME_IO_FLUSH && nsid == NVME_ALL_NAMESPACES))
 		return nvme_bad(req, NVME_SC_INVALID_NAMESPACE, NVME_AT(nsid));
@@ -145,11 +176,11 @@ uint16_t nvme_io_execute(struct nvme *n, struct nvme_request *req)
 	case NVME_IO_FLUSH:
 		return flush(n, req);
 	case NVME_IO_WRITE:
-		return transfer(n, req, NVME_OP_WRITE);
+		return transfer(n, req, STORAGE_WRITE);
 	case NVME_IO_READ:
-		return transfer(n, req, NVME_OP_READ);
+		return transfer(n, req, STORAGE_READ);
 	case NVME_IO_COMPARE:
-		return transfer(n, req, NVME_OP_COMPARE);
+		return transfer(n, req, STORAGE_COMPARE);
 	case NVME_IO_WRITE_ZEROES:
 		return write_zeroes(n, req);
 	case NVME_IO_DSM:

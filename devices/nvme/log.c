@@ -18,7 +18,7 @@ void nvme_log_error(struct nvme *n, const struct nvme_error_entry *entry)
 /* The newest comes first. */
 static uint64_t fill_errors(const struct nvme *n, struct nvme_error_entry *out)
 {
-	uint64_t nr = nvme_min(n->nr_errors, NVME_NR_ERRORS);
+	uint64_t nr = storage_min(n->nr_errors, NVME_NR_ERRORS);
 	uint64_t i;
 
 	for (i = 0; i < nr; i++)

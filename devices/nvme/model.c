@@ -15,64 +15,50 @@
 #define MSIX_TABLE (2 * PAGE)
 #define MSIX_PBA (3 * PAGE)
 #define MSI_VECTORS 32
-#define DEFAULT_SIZE (64ull << 20)
 
 static const struct anyvfio_option options[] = {
-	{ "size", "bytes of memory for the namespace; 64M" },
-	{ "file", "image file or block device to use instead of memory" },
-	{ "readonly", "on: refuse to write; off" },
+	STORAGE_OPTIONS,
 	{ "lba", "bytes of a logical block, 512 or 4096; 512" },
 	{ "serial", "serial number, up to 20 characters; from the address" },
-	{ "engine",
-	  "uring or threads: all image I/O by it; the best there is" },
 	{ NULL, NULL },
 };
 
 /* ---- life of a started device ---- */
 
-/* All requests there will be, in one piece; the first is used first. */
-static int make_requests(struct nvme *n)
+static void io_completed(struct storage *st, struct storage_request *io,
+			 int err)
 {
-	const struct nvme_backend *backend = n->backend;
-	struct nvme_request *req;
-	unsigned int i;
+	struct nvme_request *req = (struct nvme_request *)io;
 
-	n->requests = calloc(backend->nr_requests, backend->request_size);
-	if (!n->requests)
-		return -ENOMEM;
-	n->free_requests = NULL;
-	n->nr_free = 0;
-	for (i = backend->nr_requests; i-- > 0;) {
-		req = (void *)((char *)n->requests + i * backend->request_size);
-		nvme_request_put(n, req);
-	}
-	return 0;
+	nvme_complete(nvme_of(st), req, nvme_status_of(req, err));
 }
+
+static void io_settled(struct storage *st)
+{
+	nvme_settle(nvme_of(st));
+}
+
+static const struct storage_ops storage_ops = {
+	.complete = io_completed,
+	.settle = io_settled,
+};
 
 /* A reset follows at once, and shows the registers. */
 static int nvme_start(void *priv)
 {
 	struct nvme *n = priv;
-	int ret;
 
 	n->regs = anyvfio_pci_bar_memory(n->dev, 0);
-	ret = make_requests(n);
-	if (ret)
-		return ret;
-	ret = n->backend->start(n);
-	if (ret)
-		free(n->requests);
-	return ret;
+	return storage_start(&n->storage, sizeof(struct nvme_request));
 }
 
-/* The reset ends what is in flight, so that the backend has nothing to wait for. */
+/* The reset ends what is in flight. */
 static void nvme_stop(void *priv)
 {
 	struct nvme *n = priv;
 
 	nvme_reset(n);
-	n->backend->stop(n);
-	free(n->requests);
+	storage_stop(&n->storage);
 	n->regs = NULL;
 }
 
@@ -113,23 +99,13 @@ static int parse_lba(struct nvme *n)
 {
 	const char *lba = anyvfio_device_option(n->dev, "lba");
 
-	n->lba_shift = 9;
+	n->storage.block_shift = 9;
 	if (!lba || !strcmp(lba, "512"))
 		return 0;
-	n->lba_shift = 12;
+	n->storage.block_shift = 12;
 	if (!strcmp(lba, "4096"))
 		return 0;
 	return bad_option(n, "lba", "512 or 4096");
-}
-
-static int parse_readonly(struct nvme *n)
-{
-	const char *readonly = anyvfio_device_option(n->dev, "readonly");
-
-	n->readonly_asked = readonly && !strcmp(readonly, "on");
-	if (!readonly || n->readonly_asked || !strcmp(readonly, "off"))
-		return 0;
-	return bad_option(n, "readonly", "on or off");
 }
 
 /* Two devices of a run must not look like one: the address makes the difference,
@@ -152,42 +128,14 @@ static int parse_serial(struct nvme *n)
 	return 0;
 }
 
-static int parse_engine(struct nvme *n)
-{
-	n->engine = anyvfio_device_option(n->dev, "engine");
-	if (!n->engine || !strcmp(n->engine, "uring") ||
-	    !strcmp(n->engine, "threads"))
-		return 0;
-	return bad_option(n, "engine", "uring or threads");
-}
-
-static int parse_store(struct nvme *n)
-{
-	n->file = anyvfio_device_option(n->dev, "file");
-	n->backend = n->file ? &nvme_file : &nvme_ram;
-	if (n->file && anyvfio_device_option(n->dev, "size")) {
-		anyvfio_device_error(
-			n->dev, "size= is for memory; %s has its own", n->file);
-		return -EINVAL;
-	}
-	return anyvfio_device_option_size(n->dev, "size", DEFAULT_SIZE,
-					  &n->size);
-}
-
 static int parse_options(struct nvme *n)
 {
 	int ret;
 
 	ret = parse_lba(n);
 	if (!ret)
-		ret = parse_readonly(n);
-	if (!ret)
 		ret = parse_serial(n);
-	if (!ret)
-		ret = parse_engine(n);
-	if (!ret)
-		ret = parse_store(n);
-	return ret;
+	return ret ? ret : storage_parse(&n->storage);
 }
 
 /* ---- the function ---- */
@@ -234,10 +182,9 @@ static int nvme_create(struct anyvfio_device *dev)
 	if (!n)
 		return ret;
 	n->dev = dev;
+	n->storage.dev = dev;
+	n->storage.ops = &storage_ops;
 	ret = parse_options(n);
-	if (ret)
-		goto err_free;
-	ret = n->backend->check(n);
 	if (ret)
 		goto err_free;
 	ret = build_function(dev);

@@ -4,7 +4,6 @@
  *
  * Lives
  *   struct nvme      from the model's create() to its destroy()
- *   backend          from start() to stop()
  *   queues           from Create to Delete, at most while CC.EN is set
  *   struct nvme_request  from the fetch of a command to its completion; all
  *                    are made at start() and wait in a free list
@@ -32,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../storage/storage.h"
 #include "anyvfio/device.h"
 #include "spec.h"
 
@@ -41,7 +41,6 @@
 #define NVME_MPSMAX 4 /* pages of the program: 4 KiB to 64 KiB */
 #define NVME_MDTS 8
 #define NVME_MAX_TRANSFER (4096ull << NVME_MDTS)
-#define NVME_MAX_RUNS ((1u << NVME_MDTS) + 1)
 #define NVME_NR_AER 4
 #define NVME_NR_ERRORS 64
 #define NVME_BATCH 16
@@ -57,11 +56,6 @@
 #define NVME_PENDING 0x8000u
 
 #define NVME_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-static inline uint64_t nvme_min(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 struct nvme;
 
@@ -93,71 +87,19 @@ struct nvme_sq {
 	struct nvme_cq *cq;
 };
 
-enum nvme_op {
-	NVME_OP_READ,
-	NVME_OP_WRITE,
-	NVME_OP_COMPARE,
-	NVME_OP_ZERO,
-	NVME_OP_DISCARD,
-	NVME_OP_FLUSH,
-};
-
-/* Contiguous bytes: of the program's memory, or of the namespace. */
-struct nvme_run {
-	uint64_t start;
-	uint64_t len;
-};
-
 /**
  * struct nvme_request - a command being executed
+ * @io:       what the storage does; where the command's data is
  * @result:   dword 0 of the completion
  * @location: the field of the command that is wrong, NVME_AT(), or ~0
- * @op, @pos, @len, @durable, @deallocate: what the backend is to do; @durable: on
- *            the medium before it completes
- * @run:      where the data is; for NVME_OP_DISCARD the ranges of the namespace
  */
 struct nvme_request {
-	struct nvme_request *next;
+	struct storage_request io; /* first */
 	struct nvme_sq *sq;
 	struct nvme_sqe cmd;
 	uint32_t result;
 	uint16_t location;
-	enum nvme_op op;
-	bool durable;
-	bool deallocate;
-	uint64_t pos, len;
-	unsigned int nr_runs;
-	struct nvme_run run[NVME_MAX_RUNS];
 };
-
-/**
- * struct nvme_backend - where the blocks are
- * @request_size, @nr_requests: struct nvme_request comes first in its own
- * @check:   in create: what can be checked without a side effect
- * @start:   opens it and sets nvme::nr_blocks and nvme::readonly
- * @stop:    opposite of @start; nothing is in flight
- * @submit:  executes a request: its status, or NVME_PENDING and
- *           nvme_complete() later
- * @kick:    a batch of requests was submitted; may be NULL
- * @quiesce: waits until nothing is in flight.  @cancel: what was not begun is
- *           dropped, and nothing completes any more; else all complete.  May be
- *           NULL
- * @flush:   all that was written lasts; an errno
- */
-struct nvme_backend {
-	size_t request_size;
-	unsigned int nr_requests;
-	int (*check)(struct nvme *n);
-	int (*start)(struct nvme *n);
-	void (*stop)(struct nvme *n);
-	uint16_t (*submit)(struct nvme *n, struct nvme_request *req);
-	void (*kick)(struct nvme *n);
-	void (*quiesce)(struct nvme *n, bool cancel);
-	int (*flush)(struct nvme *n);
-};
-
-extern const struct nvme_backend nvme_ram;
-extern const struct nvme_backend nvme_file;
 
 /* Features that programs change; a reset brings the defaults back. */
 struct nvme_features {
@@ -181,22 +123,11 @@ struct nvme_stats {
 struct nvme {
 	/* Constant from create on. */
 	struct anyvfio_device *dev;
-	const struct nvme_backend *backend;
-	const char *file;
-	const char *engine;
-	uint64_t size;
-	unsigned int lba_shift;
-	bool readonly_asked;
+	struct storage storage;
 	char serial[21];
 
 	/* From start to stop. */
-	void *store; /* the backend's own */
-	uint64_t nr_blocks;
-	bool readonly;
 	uint8_t *regs; /* what the program reads of page 0 */
-	void *requests;
-	struct nvme_request *free_requests;
-	unsigned int nr_free;
 
 	/* Registers. */
 	uint32_t cc, csts, aqa, intms;
@@ -238,7 +169,7 @@ struct nvme {
 
 	/* Scratch: a page of data on its way, and a piece of a PRP list. */
 	_Alignas(64) uint8_t page[NVME_IDENTIFY_SIZE];
-	uint64_t prp_list[NVME_MAX_RUNS];
+	uint64_t prp_list[STORAGE_MAX_RUNS];
 };
 
 /* ---- controller.c ---- */
@@ -249,6 +180,11 @@ void nvme_register_write(struct nvme *n, uint64_t off, unsigned int size,
 /* Not able to go on until it is reset: CSTS.CFS and the ERR interrupt.  @err: of
  * a DMA access, or 0. */
 void nvme_fatal(struct nvme *n, const char *why, int err);
+
+static inline struct nvme *nvme_of(struct storage *st)
+{
+	return (struct nvme *)((char *)st - offsetof(struct nvme, storage));
+}
 
 static inline bool nvme_running(const struct nvme *n)
 {
@@ -270,7 +206,6 @@ void nvme_post(struct nvme *n, struct nvme_sq *sq, uint16_t cid,
 	       uint16_t status, uint32_t result);
 /* Ends @req: error log, statistics, completion, and back to the free list. */
 void nvme_complete(struct nvme *n, struct nvme_request *req, uint16_t status);
-void nvme_request_put(struct nvme *n, struct nvme_request *req);
 /* Fetches what waited, writes what was gathered: ends each entry from outside. */
 void nvme_settle(struct nvme *n);
 
@@ -290,8 +225,6 @@ uint16_t nvme_send(struct nvme *n, struct nvme_request *req, const void *buf,
 		   uint64_t size, uint64_t len);
 uint16_t nvme_receive(struct nvme *n, struct nvme_request *req, void *buf,
 		      uint64_t len);
-/* Zeroes to the program's memory; 0 or a negated errno. */
-int nvme_dma_zero(struct nvme *n, uint64_t iova, uint64_t len);
 
 /* ---- admin.c, identify.c, features.c, log.c, event.c ---- */
 
@@ -321,6 +254,8 @@ void nvme_check_warnings(struct nvme *n);
 /* ---- io.c ---- */
 
 uint16_t nvme_io_execute(struct nvme *n, struct nvme_request *req);
+/* What storage_submit() answered, as a status. */
+uint16_t nvme_status_of(const struct nvme_request *req, int err);
 
 /* The command asks for what there is not: says where. */
 static inline uint16_t nvme_bad(struct nvme_request *req, uint16_t status,

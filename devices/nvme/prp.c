@@ -6,20 +6,18 @@
  */
 #include "nvme.h"
 
-static const uint8_t zeroes[4096];
-
-/* Pages of one transfer are at most NVME_MAX_RUNS, so there is always a place. */
+/* Pages of one transfer are at most STORAGE_MAX_RUNS, so there is always a place. */
 static void add_run(struct nvme_request *req, uint64_t start, uint64_t len)
 {
-	struct nvme_run *run = &req->run[req->nr_runs];
+	struct storage_run *run = &req->io.run[req->io.nr_runs];
 
-	if (req->nr_runs && run[-1].start + run[-1].len == start) {
+	if (req->io.nr_runs && run[-1].start + run[-1].len == start) {
 		run[-1].len += len;
 		return;
 	}
 	run->start = start;
 	run->len = len;
-	req->nr_runs++;
+	req->io.nr_runs++;
 }
 
 static uint16_t bad_offset(struct nvme_request *req, uint16_t location)
@@ -37,7 +35,7 @@ static uint16_t map_piece(struct nvme *n, struct nvme_request *req,
 	uint64_t page = 1ull << n->page_shift;
 	uint64_t fits = (page - (*list & (page - 1))) / sizeof(*list);
 	uint64_t wanted = (*len + page - 1) >> n->page_shift;
-	uint64_t nr = nvme_min(fits, wanted);
+	uint64_t nr = storage_min(fits, wanted);
 	uint64_t *entry = n->prp_list;
 	uint64_t i, part;
 
@@ -48,7 +46,7 @@ static uint16_t map_piece(struct nvme *n, struct nvme_request *req,
 	for (i = 0; i < nr; i++) {
 		if (entry[i] & (page - 1))
 			return bad_offset(req, NVME_AT(prp2));
-		part = nvme_min(*len, page);
+		part = storage_min(*len, page);
 		add_run(req, entry[i], part);
 		*len -= part;
 	}
@@ -63,10 +61,10 @@ uint16_t nvme_prp_map(struct nvme *n, struct nvme_request *req, uint64_t len)
 {
 	uint64_t page = 1ull << n->page_shift;
 	uint64_t prp1 = req->cmd.prp1, prp2 = req->cmd.prp2;
-	uint64_t first = nvme_min(len, page - (prp1 & (page - 1)));
+	uint64_t first = storage_min(len, page - (prp1 & (page - 1)));
 	uint16_t status = 0;
 
-	req->nr_runs = 0;
+	req->io.nr_runs = 0;
 	if (prp1 & 3)
 		return bad_offset(req, NVME_AT(prp1));
 	add_run(req, prp1, first);
@@ -84,38 +82,25 @@ uint16_t nvme_prp_map(struct nvme *n, struct nvme_request *req, uint64_t len)
 	return status;
 }
 
-int nvme_dma_zero(struct nvme *n, uint64_t iova, uint64_t len)
-{
-	uint64_t part;
-	int ret;
-
-	for (; len; len -= part, iova += part) {
-		part = nvme_min(len, sizeof(zeroes));
-		ret = anyvfio_dma_write(n->dev, iova, zeroes, part);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 uint16_t nvme_send(struct nvme *n, struct nvme_request *req, const void *buf,
 		   uint64_t size, uint64_t len)
 {
 	const uint8_t *from = buf;
-	const struct nvme_run *run;
+	const struct storage_run *run;
 	uint16_t status;
 	uint64_t part;
 
 	status = nvme_prp_map(n, req, len);
 	if (status)
 		return status;
-	for (run = req->run; run < req->run + req->nr_runs; run++) {
-		part = nvme_min(run->len, size);
+	for (run = req->io.run; run < req->io.run + req->io.nr_runs; run++) {
+		part = storage_min(run->len, size);
 		if (part && anyvfio_dma_write(n->dev, run->start, from, part))
 			return NVME_SC_DATA_TRANSFER;
 		from += part;
 		size -= part;
-		if (nvme_dma_zero(n, run->start + part, run->len - part))
+		if (storage_dma_zero(n->dev, run->start + part,
+				     run->len - part))
 			return NVME_SC_DATA_TRANSFER;
 	}
 	return 0;
@@ -124,14 +109,14 @@ uint16_t nvme_send(struct nvme *n, struct nvme_request *req, const void *buf,
 uint16_t nvme_receive(struct nvme *n, struct nvme_request *req, void *buf,
 		      uint64_t len)
 {
-	const struct nvme_run *run;
+	const struct storage_run *run;
 	uint8_t *to = buf;
 	uint16_t status;
 
 	status = nvme_prp_map(n, req, len);
 	if (status)
 		return status;
-	for (run = req->run; run < req->run + req->nr_runs; run++) {
+	for (run = req->io.run; run < req->io.run + req->io.nr_runs; run++) {
 		if (anyvfio_dma_read(n->dev, run->start, to, run->len))
 			return NVME_SC_DATA_TRANSFER;
 		to += run->len;

@@ -54,7 +54,7 @@ bool nvme_cq_has_room(const struct nvme_cq *cq)
 static int write_batch(struct nvme *n, struct nvme_cq *cq, uint32_t slot,
 		       unsigned int nr)
 {
-	unsigned int first = nvme_min(nr, cq->size - slot);
+	unsigned int first = storage_min(nr, cq->size - slot);
 	uint64_t iova = cq->base + ((uint64_t)slot << NVME_CQE_SHIFT);
 	struct nvme_cqe *batch = n->batch;
 	int ret;
@@ -125,15 +125,15 @@ void nvme_post(struct nvme *n, struct nvme_sq *sq, uint16_t cid,
 /* For the SMART log. */
 static void count(struct nvme *n, const struct nvme_request *req)
 {
-	switch (req->op) {
-	case NVME_OP_READ:
-	case NVME_OP_COMPARE:
+	switch (req->io.op) {
+	case STORAGE_READ:
+	case STORAGE_COMPARE:
 		n->stats.reads++;
-		n->stats.bytes_read += req->len;
+		n->stats.bytes_read += req->io.len;
 		break;
-	case NVME_OP_WRITE:
+	case STORAGE_WRITE:
 		n->stats.writes++;
-		n->stats.bytes_written += req->len;
+		n->stats.bytes_written += req->io.len;
 		break;
 	default:
 		break;
@@ -162,6 +162,12 @@ static uint16_t log_failure(struct nvme *n, const struct nvme_request *req,
 	return status | NVME_SC_MORE;
 }
 
+static void request_put(struct nvme *n, struct nvme_request *req)
+{
+	if (req != &n->admin_request)
+		storage_put(&n->storage, &req->io);
+}
+
 void nvme_complete(struct nvme *n, struct nvme_request *req, uint16_t status)
 {
 	struct nvme_sq *sq = req->sq;
@@ -172,32 +178,17 @@ void nvme_complete(struct nvme *n, struct nvme_request *req, uint16_t status)
 		count(n, req);
 	sq->cq->owed--;
 	nvme_post(n, sq, req->cmd.cid, status, req->result);
-	nvme_request_put(n, req);
+	request_put(n, req);
 }
 
 /* ---- commands ---- */
-
-void nvme_request_put(struct nvme *n, struct nvme_request *req)
-{
-	if (req == &n->admin_request)
-		return;
-	req->next = n->free_requests;
-	n->free_requests = req;
-	n->nr_free++;
-}
 
 /* Admin commands have one of their own: I/O that fills the list does not keep a
  * program from deleting the queue.  None of them is ever pending. */
 static struct nvme_request *request_get(struct nvme *n,
 					const struct nvme_sq *sq)
 {
-	struct nvme_request *req = n->free_requests;
-
-	if (!sq->id)
-		return &n->admin_request;
-	n->free_requests = req->next;
-	n->nr_free--;
-	return req;
+	return sq->id ? storage_get(&n->storage) : &n->admin_request;
 }
 
 /* Nothing of the command is looked at twice in the program's memory. */
@@ -225,10 +216,10 @@ static void execute(struct nvme *n, struct nvme_sq *sq,
 static unsigned int fetchable(const struct nvme *n, const struct nvme_sq *sq)
 {
 	uint32_t end = sq->tail > sq->head ? sq->tail : sq->size;
-	uint32_t nr = nvme_min(end - sq->head, NVME_BATCH);
+	uint32_t nr = storage_min(end - sq->head, NVME_BATCH);
 
-	nr = nvme_min(nr, room(sq->cq));
-	return sq->id ? nvme_min(nr, n->nr_free) : nr;
+	nr = storage_min(nr, room(sq->cq));
+	return sq->id ? storage_min(nr, n->storage.nr_free) : nr;
 }
 
 static int fetch(struct nvme *n, struct nvme_sq *sq, unsigned int nr)
@@ -291,8 +282,7 @@ void nvme_settle(struct nvme *n)
 	nvme_event_flush(n);
 	flush_batch(n);
 	nvme_irq_update_pin(n);
-	if (n->backend->kick)
-		n->backend->kick(n);
+	storage_kick(&n->storage);
 }
 
 /* The backend has nothing of this queue any more: Delete waited for it. */

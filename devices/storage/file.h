@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Blocks in an image file: what backend_file.c and its engines share.
+ * Blocks in an image file: what file.c and its engines share.
  *
  * A request is prepared in the thread that rang the doorbell (its data held with
  * anyvfio_dma_map()) and waits in @pending.  The engine's threads take it, do its
- * system calls one after the other until nvme_file_advance() says it is done,
+ * system calls one after the other until storage_file_advance() says it is done,
  * put it into @done, take the device's lock and complete all of @done.
  *
  * The program's own threads never wait for the image, except in a reset, a
@@ -13,13 +13,13 @@
  * on that lock, so a drain depends on none of them: it executes what is pending
  * itself, waits by file_engine::wait, and takes @done.
  *
- * Locks: nvme_file::lock below the device's.  An engine's thread takes the
+ * Locks: file_store::lock below the device's.  An engine's thread takes the
  * device's lock with nothing held.
  */
-#ifndef ANYVFIO_NVME_FILE_H
-#define ANYVFIO_NVME_FILE_H
+#ifndef ANYVFIO_STORAGE_FILE_H
+#define ANYVFIO_STORAGE_FILE_H
 
-#include "nvme.h"
+#include "storage.h"
 
 #include <pthread.h>
 #include <sys/uio.h>
@@ -40,12 +40,12 @@ enum file_step {
  * @next:   in @pending or @done
  * @off, @left: of the call in progress
  * @iov, @nr_iov: memory of the call; begins at the first byte not transferred
- * @range:  of NVME_OP_DISCARD, the one in progress
- * @bounce: of NVME_OP_COMPARE, what the file has
- * @status: of the whole
+ * @range:  of STORAGE_DISCARD, the one in progress
+ * @bounce: of STORAGE_COMPARE, what the file has
+ * @err:   of the whole
  */
 struct file_request {
-	struct nvme_request req; /* first */
+	struct storage_request *req;
 	struct file_request *next;
 	enum file_step step;
 	uint64_t off, left;
@@ -53,17 +53,17 @@ struct file_request {
 	unsigned int nr_iov;
 	unsigned int range;
 	void *bounce;
-	uint16_t status;
+	int err;
 	unsigned int nr_dma;
-	struct anyvfio_dma dma[NVME_MAX_RUNS];
-	struct iovec iovs[NVME_MAX_RUNS];
+	struct anyvfio_dma dma[STORAGE_MAX_RUNS];
+	struct iovec iovs[STORAGE_MAX_RUNS];
 };
 
 struct file_list {
 	struct file_request *first, *last;
 };
 
-struct nvme_file;
+struct file_store;
 
 /**
  * struct file_engine - what does the system calls
@@ -76,24 +76,24 @@ struct nvme_file;
  */
 struct file_engine {
 	const char *name;
-	int (*start)(struct nvme_file *f);
-	void (*stop)(struct nvme_file *f);
-	void (*kick)(struct nvme_file *f);
-	void (*wait)(struct nvme_file *f);
+	int (*start)(struct file_store *f);
+	void (*stop)(struct file_store *f);
+	void (*kick)(struct file_store *f);
+	void (*wait)(struct file_store *f);
 };
 
-extern const struct file_engine nvme_engine_uring;
-extern const struct file_engine nvme_engine_threads;
+extern const struct file_engine storage_engine_uring;
+extern const struct file_engine storage_engine_threads;
 
 /**
- * struct nvme_file - the store of a namespace in a file
+ * struct file_store - the store of a disk in a file
  * @busy: requests that were taken out of @pending and are not in @done yet
  * @draining: a reset or its like waits for @busy to become 0
  * @progress: @busy or @draining has become less
  */
-struct nvme_file {
+struct file_store {
 	/* Constant from start on. */
-	struct nvme *n;
+	struct storage *st;
 	int fd;
 	const struct file_engine *engine;
 	void *engine_data; /* the engine's own */
@@ -110,27 +110,27 @@ struct nvme_file {
 };
 
 /* Takes a request out of @pending, or NULL; the lock is held. */
-struct file_request *nvme_file_take(struct nvme_file *f);
+struct file_request *storage_file_take(struct file_store *f);
 /* A request that was taken is done, or is to be taken again; the lock is held. */
-void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done);
+void storage_file_put(struct file_store *f, struct file_request *fr, bool done);
 /* Completes what is done; with no lock held. */
-void nvme_file_complete(struct nvme_file *f);
+void storage_file_complete(struct file_store *f);
 
 /* Flags of preadv2() and pwritev2(); the mode of fallocate(). */
-int nvme_file_rw_flags(const struct file_request *fr);
-int nvme_file_fallocate_mode(const struct file_request *fr);
+int storage_file_rw_flags(const struct file_request *fr);
+int storage_file_fallocate_mode(const struct file_request *fr);
 /* A call of @fr ended with @ret, as the kernel says it.  True when @fr is done,
  * else its next call is to be made. */
-bool nvme_file_advance(struct file_request *fr, int64_t ret);
+bool storage_file_advance(struct file_request *fr, int64_t ret);
 /* Makes all calls of @fr in this thread. */
-void nvme_file_run(struct nvme_file *f, struct file_request *fr);
+void storage_file_run(struct file_store *f, struct file_request *fr);
 
 /* ---- image.c ---- */
 
 /* The file is there, of a kind and size that will do; nothing is changed. */
-int nvme_image_check(struct nvme *n);
-/* Opens and locks it and sets nvme::nr_blocks and nvme::readonly; a descriptor,
+int storage_image_check(struct storage *st);
+/* Opens and locks it and sets storage::nr_blocks and storage::readonly; a descriptor,
  * or a negated errno after a message. */
-int nvme_image_open(struct nvme *n);
+int storage_image_open(struct storage *st);
 
-#endif /* ANYVFIO_NVME_FILE_H */
+#endif /* ANYVFIO_STORAGE_FILE_H */

@@ -18,13 +18,13 @@ struct thread_engine {
 };
 
 /* NULL: the engine stops, and a drain has left nothing. */
-static struct file_request *wait_for_work(struct nvme_file *f)
+static struct file_request *wait_for_work(struct file_store *f)
 {
 	struct thread_engine *engine = f->engine_data;
 	struct file_request *fr;
 
 	pthread_mutex_lock(&f->lock);
-	while (!(fr = nvme_file_take(f)) && !f->stopping)
+	while (!(fr = storage_file_take(f)) && !f->stopping)
 		pthread_cond_wait(&engine->work, &f->lock);
 	pthread_mutex_unlock(&f->lock);
 	return fr;
@@ -32,31 +32,31 @@ static struct file_request *wait_for_work(struct nvme_file *f)
 
 static void worker(void *priv)
 {
-	struct nvme_file *f = priv;
+	struct file_store *f = priv;
 	struct file_request *fr;
 
 	while ((fr = wait_for_work(f))) {
-		nvme_file_run(f, fr);
+		storage_file_run(f, fr);
 		pthread_mutex_lock(&f->lock);
-		nvme_file_put(f, fr, true);
+		storage_file_put(f, fr, true);
 		pthread_mutex_unlock(&f->lock);
-		nvme_file_complete(f);
+		storage_file_complete(f);
 	}
 }
 
-static void threads_kick(struct nvme_file *f)
+static void threads_kick(struct file_store *f)
 {
 	struct thread_engine *engine = f->engine_data;
 
 	pthread_cond_broadcast(&engine->work);
 }
 
-static void threads_wait(struct nvme_file *f)
+static void threads_wait(struct file_store *f)
 {
 	pthread_cond_wait(&f->progress, &f->lock);
 }
 
-static void threads_stop(struct nvme_file *f)
+static void threads_stop(struct file_store *f)
 {
 	struct thread_engine *engine = f->engine_data;
 
@@ -70,7 +70,7 @@ static void threads_stop(struct nvme_file *f)
 	free(engine);
 }
 
-static int threads_start(struct nvme_file *f)
+static int threads_start(struct file_store *f)
 {
 	struct thread_engine *engine = calloc(1, sizeof(*engine));
 	int ret = 0;
@@ -80,7 +80,7 @@ static int threads_start(struct nvme_file *f)
 	pthread_cond_init(&engine->work, NULL);
 	f->engine_data = engine;
 	for (; engine->nr < NR_THREADS && !ret; engine->nr++) {
-		ret = anyvfio_thread_start(f->n->dev, "nvme-io", worker, f,
+		ret = anyvfio_thread_start(f->st->dev, "disk-io", worker, f,
 					   &engine->thread[engine->nr]);
 		if (ret)
 			break;
@@ -90,7 +90,7 @@ static int threads_start(struct nvme_file *f)
 	return ret;
 }
 
-const struct file_engine nvme_engine_threads = {
+const struct file_engine storage_engine_threads = {
 	.name = "threads",
 	.start = threads_start,
 	.stop = threads_stop,

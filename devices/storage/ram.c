@@ -9,7 +9,7 @@
  * was never written is known to be zero and is not touched at all: reading
  * a disk of a terabyte costs no memory.
  */
-#include "nvme.h"
+#include "storage.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ enum chunk_state {
 };
 
 /**
- * struct ram - the store of a memory namespace
+ * struct ram - the store of a disk in memory
  * @map:   all of it
  * @size:  in bytes, up to a whole page
  * @chunk: an enum chunk_state each
@@ -50,7 +50,7 @@ static uint64_t span(const struct ram *ram, uint64_t pos, uint64_t len,
 	*hole = ram->chunk[i] == CHUNK_HOLE;
 	while (i < last && (ram->chunk[i + 1] == CHUNK_HOLE) == *hole)
 		i++;
-	return nvme_min(len, ((i + 1) << CHUNK_SHIFT) - pos);
+	return storage_min(len, ((i + 1) << CHUNK_SHIFT) - pos);
 }
 
 /* The mapping is of a file that may be larger than what the system has room for. */
@@ -58,7 +58,7 @@ static int populate_chunk(struct ram *ram, uint64_t i)
 {
 	uint64_t start = i << CHUNK_SHIFT;
 
-	if (!madvise(ram->map + start, nvme_min(CHUNK, ram->size - start),
+	if (!madvise(ram->map + start, storage_min(CHUNK, ram->size - start),
 		     MADV_POPULATE_WRITE) ||
 	    errno == EINVAL) {
 		/* Kernels before 5.14 do not know it: then hope. */
@@ -81,10 +81,10 @@ static int populate(struct ram *ram, uint64_t pos, uint64_t len)
 
 /* ---- requests ---- */
 
-static uint16_t read_piece(struct nvme *n, uint64_t pos, uint64_t iova,
-			   uint64_t len)
+static int read_piece(struct storage *st, uint64_t pos, uint64_t iova,
+		      uint64_t len)
 {
-	struct ram *ram = n->store;
+	struct ram *ram = st->store;
 	uint64_t part;
 	bool hole;
 	int ret;
@@ -92,29 +92,29 @@ static uint16_t read_piece(struct nvme *n, uint64_t pos, uint64_t iova,
 	for (; len; len -= part, pos += part, iova += part) {
 		part = span(ram, pos, len, &hole);
 		if (hole) {
-			ret = nvme_dma_zero(n, iova, part);
+			ret = storage_dma_zero(st->dev, iova, part);
 		} else {
 			if (populate(ram, pos, part))
-				return NVME_SC_UNRECOVERED_READ;
-			ret = anyvfio_dma_write(n->dev, iova, ram->map + pos,
+				return -EIO;
+			ret = anyvfio_dma_write(st->dev, iova, ram->map + pos,
 						part);
 		}
 		if (ret)
-			return NVME_SC_DATA_TRANSFER;
+			return -EFAULT;
 	}
 	return 0;
 }
 
 /* A fault in the middle leaves these blocks undefined, as a failed write may. */
-static uint16_t write_piece(struct nvme *n, uint64_t pos, uint64_t iova,
-			    uint64_t len)
+static int write_piece(struct storage *st, uint64_t pos, uint64_t iova,
+		       uint64_t len)
 {
-	struct ram *ram = n->store;
+	struct ram *ram = st->store;
 
 	if (populate(ram, pos, len))
-		return NVME_SC_CAPACITY;
-	if (anyvfio_dma_read(n->dev, iova, ram->map + pos, len))
-		return NVME_SC_DATA_TRANSFER;
+		return -ENOSPC;
+	if (anyvfio_dma_read(st->dev, iova, ram->map + pos, len))
+		return -EFAULT;
 	return 0;
 }
 
@@ -123,43 +123,44 @@ static bool all_zero(const uint8_t *buf, size_t len)
 	return !len || (!buf[0] && !memcmp(buf, buf + 1, len - 1));
 }
 
-static uint16_t compare_piece(struct nvme *n, uint64_t pos, uint64_t iova,
-			      uint64_t len)
+static int compare_piece(struct storage *st, uint64_t pos, uint64_t iova,
+			 uint64_t len)
 {
-	struct ram *ram = n->store;
+	struct ram *ram = st->store;
 	uint64_t part;
 	bool hole, same;
 
 	for (; len; len -= part, pos += part, iova += part) {
-		part = nvme_min(span(ram, pos, len, &hole), sizeof(n->page));
-		if (anyvfio_dma_read(n->dev, iova, n->page, part))
-			return NVME_SC_DATA_TRANSFER;
+		part = storage_min(span(ram, pos, len, &hole),
+				   sizeof(st->scratch));
+		if (anyvfio_dma_read(st->dev, iova, st->scratch, part))
+			return -EFAULT;
 		if (!hole && populate(ram, pos, part))
-			return NVME_SC_UNRECOVERED_READ;
-		same = hole ? all_zero(n->page, part)
-			    : !memcmp(n->page, ram->map + pos, part);
+			return -EIO;
+		same = hole ? all_zero(st->scratch, part)
+			    : !memcmp(st->scratch, ram->map + pos, part);
 		if (!same)
-			return NVME_SC_COMPARE_FAILURE;
+			return -EILSEQ;
 	}
 	return 0;
 }
 
-static uint16_t each_run(struct nvme *n, const struct nvme_request *req,
-			 uint16_t (*piece)(struct nvme *n, uint64_t pos,
-					   uint64_t iova, uint64_t len))
+static int each_run(struct storage *st, const struct storage_request *req,
+		    int (*piece)(struct storage *st, uint64_t pos,
+				 uint64_t iova, uint64_t len))
 {
-	const struct nvme_run *run = req->run;
-	const struct nvme_run *end = run + req->nr_runs;
+	const struct storage_run *run = req->run;
+	const struct storage_run *end = run + req->nr_runs;
 	uint64_t pos = req->pos;
-	uint16_t status = 0;
+	int ret = 0;
 
-	for (; run < end && !status; pos += run->len, run++)
-		status = piece(n, pos, run->start, run->len);
-	return status;
+	for (; run < end && !ret; pos += run->len, run++)
+		ret = piece(st, pos, run->start, run->len);
+	return ret;
 }
 
 /* What is not there is zero already. */
-static uint16_t zero(struct ram *ram, uint64_t pos, uint64_t len)
+static int zero(struct ram *ram, uint64_t pos, uint64_t len)
 {
 	uint64_t part;
 	bool hole;
@@ -169,56 +170,56 @@ static uint16_t zero(struct ram *ram, uint64_t pos, uint64_t len)
 		if (hole)
 			continue;
 		if (populate(ram, pos, part))
-			return NVME_SC_WRITE_FAULT;
+			return -EIO;
 		memset(ram->map + pos, 0, part);
 	}
 	return 0;
 }
 
 /* Whole chunks are given back to the system, what is left is zeroed. */
-static uint16_t deallocate(struct ram *ram, uint64_t pos, uint64_t len)
+static int deallocate(struct ram *ram, uint64_t pos, uint64_t len)
 {
 	uint64_t first = (pos + CHUNK - 1) >> CHUNK_SHIFT;
 	uint64_t end = (pos + len) >> CHUNK_SHIFT;
 	uint64_t start = first << CHUNK_SHIFT;
 	uint64_t size = (end - first) << CHUNK_SHIFT;
-	uint16_t status;
+	int ret;
 
 	if (end <= first || madvise(ram->map + start, size, MADV_REMOVE))
 		return zero(ram, pos, len);
 	memset(ram->chunk + first, CHUNK_HOLE, end - first);
-	status = zero(ram, pos, start - pos);
-	if (status)
-		return status;
+	ret = zero(ram, pos, start - pos);
+	if (ret)
+		return ret;
 	return zero(ram, start + size, pos + len - start - size);
 }
 
-static uint16_t discard(struct ram *ram, const struct nvme_request *req)
+static int discard(struct ram *ram, const struct storage_request *req)
 {
-	uint16_t status = 0;
+	int ret = 0;
 	unsigned int i;
 
-	for (i = 0; i < req->nr_runs && !status; i++)
-		status = deallocate(ram, req->run[i].start, req->run[i].len);
-	return status;
+	for (i = 0; i < req->nr_runs && !ret; i++)
+		ret = deallocate(ram, req->run[i].start, req->run[i].len);
+	return ret;
 }
 
-static uint16_t ram_submit(struct nvme *n, struct nvme_request *req)
+static int ram_submit(struct storage *st, struct storage_request *req)
 {
 	switch (req->op) {
-	case NVME_OP_READ:
-		return each_run(n, req, read_piece);
-	case NVME_OP_WRITE:
-		return each_run(n, req, write_piece);
-	case NVME_OP_COMPARE:
-		return each_run(n, req, compare_piece);
-	case NVME_OP_ZERO:
+	case STORAGE_READ:
+		return each_run(st, req, read_piece);
+	case STORAGE_WRITE:
+		return each_run(st, req, write_piece);
+	case STORAGE_COMPARE:
+		return each_run(st, req, compare_piece);
+	case STORAGE_ZERO:
 		if (req->deallocate)
-			return deallocate(n->store, req->pos, req->len);
-		return zero(n->store, req->pos, req->len);
-	case NVME_OP_DISCARD:
-		return discard(n->store, req);
-	case NVME_OP_FLUSH:
+			return deallocate(st->store, req->pos, req->len);
+		return zero(st->store, req->pos, req->len);
+	case STORAGE_DISCARD:
+		return discard(st->store, req);
+	case STORAGE_FLUSH:
 		break;
 	}
 	return 0;
@@ -242,18 +243,18 @@ static void find_data(struct ram *ram, int fd)
 	}
 }
 
-static int map_memory(struct nvme *n, struct ram *ram)
+static int map_memory(struct storage *st, struct ram *ram)
 {
 	int fd, ret = 0;
 
-	fd = anyvfio_device_memory(n->dev, 0, ram->size);
+	fd = anyvfio_device_memory(st->dev, 0, ram->size);
 	if (fd < 0)
 		return fd;
 	ram->map = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			0);
 	if (ram->map == MAP_FAILED) {
 		ret = -errno;
-		anyvfio_device_error(n->dev, "cannot map %llu bytes: %s",
+		anyvfio_device_error(st->dev, "cannot map %llu bytes: %s",
 				     (unsigned long long)ram->size,
 				     strerror(-ret));
 	} else {
@@ -264,23 +265,23 @@ static int map_memory(struct nvme *n, struct ram *ram)
 	return ret;
 }
 
-static int ram_start(struct nvme *n)
+static int ram_start(struct storage *st)
 {
 	struct ram *ram = calloc(1, sizeof(*ram));
 	int ret = -ENOMEM;
 
 	if (!ram)
 		return -ENOMEM;
-	ram->size = (n->size + 4095) & ~4095ull;
+	ram->size = (st->size + 4095) & ~4095ull;
 	ram->chunk = calloc(nr_chunks(ram), 1);
 	if (!ram->chunk)
 		goto err_free;
-	ret = map_memory(n, ram);
+	ret = map_memory(st, ram);
 	if (ret)
 		goto err_free;
-	n->store = ram;
-	n->nr_blocks = n->size >> n->lba_shift;
-	n->readonly = n->readonly_asked;
+	st->store = ram;
+	st->nr_blocks = st->size >> st->block_shift;
+	st->readonly = st->readonly_asked;
 	return 0;
 
 err_free:
@@ -289,33 +290,32 @@ err_free:
 	return ret;
 }
 
-static void ram_stop(struct nvme *n)
+static void ram_stop(struct storage *st)
 {
-	struct ram *ram = n->store;
+	struct ram *ram = st->store;
 
 	munmap(ram->map, ram->size);
 	free(ram->chunk);
 	free(ram);
-	n->store = NULL;
+	st->store = NULL;
 }
 
-static int ram_check(struct nvme *n)
+static int ram_check(struct storage *st)
 {
-	uint64_t block = 1ull << n->lba_shift;
+	uint64_t block = 1ull << st->block_shift;
 
-	if (n->size && !(n->size & (block - 1)) && n->size <= 1ull << 46)
+	if (st->size && !(st->size & (block - 1)) && st->size <= 1ull << 46)
 		return 0;
 	anyvfio_device_error(
-		n->dev,
+		st->dev,
 		"size= must be a multiple of the block, %llu bytes, and at most 64T",
 		(unsigned long long)block);
 	return -EINVAL;
 }
 
 /* Requests end before the next begins, but are fetched in batches. */
-const struct nvme_backend nvme_ram = {
-	.request_size = sizeof(struct nvme_request),
-	.nr_requests = NVME_BATCH,
+const struct storage_backend storage_ram = {
+	.nr_requests = STORAGE_BATCH,
 	.check = ram_check,
 	.start = ram_start,
 	.stop = ram_stop,

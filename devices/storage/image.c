@@ -14,57 +14,58 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int complain(struct nvme *n, int err, const char *what)
+static int complain(struct storage *st, int err, const char *what)
 {
-	anyvfio_device_error(n->dev, "%s: %s", n->file, what);
+	anyvfio_device_error(st->dev, "%s: %s", st->file, what);
 	return -err;
 }
 
-static int get_size(struct nvme *n, int fd, uint64_t *size)
+static int get_size(struct storage *st, int fd, uint64_t *size)
 {
-	struct stat st;
+	struct stat stat;
 
-	if (fstat(fd, &st))
-		return complain(n, errno, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return complain(n, EISDIR, "is a directory");
-	if (S_ISREG(st.st_mode)) {
-		*size = st.st_size;
-	} else if (S_ISBLK(st.st_mode)) {
+	if (fstat(fd, &stat))
+		return complain(st, errno, strerror(errno));
+	if (S_ISDIR(stat.st_mode))
+		return complain(st, EISDIR, "is a directory");
+	if (S_ISREG(stat.st_mode)) {
+		*size = stat.st_size;
+	} else if (S_ISBLK(stat.st_mode)) {
 		if (ioctl(fd, BLKGETSIZE64, size))
-			return complain(n, errno, strerror(errno));
+			return complain(st, errno, strerror(errno));
 	} else {
-		return complain(n, EINVAL,
+		return complain(st, EINVAL,
 				"is neither a file nor a block device");
 	}
-	if (!(*size >> n->lba_shift)) {
+	if (!(*size >> st->block_shift)) {
 		anyvfio_device_error(
-			n->dev, "%s: has %llu bytes, less than a block of %u",
-			n->file, (unsigned long long)*size, 1u << n->lba_shift);
+			st->dev, "%s: has %llu bytes, less than a block of %u",
+			st->file, (unsigned long long)*size,
+			1u << st->block_shift);
 		return -EINVAL;
 	}
 	return 0;
 }
 
 /* No lock is tried: a device that nobody opens must not keep others out. */
-int nvme_image_check(struct nvme *n)
+int storage_image_check(struct storage *st)
 {
 	uint64_t size;
 	int fd, ret;
 
 	/* Opening a FIFO must not wait for its other end. */
-	fd = open(n->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(st->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return complain(n, errno, strerror(errno));
-	ret = get_size(n, fd, &size);
+		return complain(st, errno, strerror(errno));
+	ret = get_size(st, fd, &size);
 	close(fd);
 	return ret;
 }
 
-static int lock_image(struct nvme *n, int fd)
+static int lock_image(struct storage *st, int fd)
 {
 	struct flock lock = {
-		.l_type = n->readonly ? F_RDLCK : F_WRLCK,
+		.l_type = st->readonly ? F_RDLCK : F_WRLCK,
 		.l_whence = SEEK_SET,
 	};
 
@@ -72,53 +73,53 @@ static int lock_image(struct nvme *n, int fd)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
 		return complain(
-			n, EBUSY,
+			st, EBUSY,
 			"is in use: another program, or another device, has locked it");
-	return complain(n, errno, strerror(errno));
+	return complain(st, errno, strerror(errno));
 }
 
 /* A program that may not write its disk still reads it: the namespace is write
  * protected.  The file if it may be written, else what may be read. */
-static int open_image(struct nvme *n)
+static int open_image(struct storage *st)
 {
 	int fd = -1;
 
-	n->readonly = n->readonly_asked;
-	if (!n->readonly) {
-		fd = open(n->file, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	st->readonly = st->readonly_asked;
+	if (!st->readonly) {
+		fd = open(st->file, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 		if (fd >= 0)
 			return fd;
 		if (errno != EACCES && errno != EROFS && errno != EPERM)
 			return -errno;
-		n->readonly = true;
+		st->readonly = true;
 	}
-	fd = open(n->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(st->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
-int nvme_image_open(struct nvme *n)
+int storage_image_open(struct storage *st)
 {
 	uint64_t size = 0, tail;
 	int fd, ret;
 
-	fd = open_image(n);
+	fd = open_image(st);
 	if (fd >= 0)
 		fd = anyvfio_fd_hide(fd);
 	if (fd < 0)
-		return complain(n, -fd, strerror(-fd));
-	ret = get_size(n, fd, &size);
+		return complain(st, -fd, strerror(-fd));
+	ret = get_size(st, fd, &size);
 	if (!ret)
-		ret = lock_image(n, fd);
+		ret = lock_image(st, fd);
 	if (ret) {
 		anyvfio_fd_close(fd);
 		return ret;
 	}
-	n->nr_blocks = size >> n->lba_shift;
-	tail = size - (n->nr_blocks << n->lba_shift);
+	st->nr_blocks = size >> st->block_shift;
+	tail = size - (st->nr_blocks << st->block_shift);
 	if (tail)
 		anyvfio_device_info(
-			n->dev,
+			st->dev,
 			"%s: the last %llu bytes are less than a block and are not used",
-			n->file, (unsigned long long)tail);
+			st->file, (unsigned long long)tail);
 	return fd;
 }

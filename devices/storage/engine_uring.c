@@ -8,7 +8,7 @@
  * which a read is always in the ring; when it is awake anyway, that is left out.
  *
  * Only the thread touches the submission side.  The completion side belongs to
- * who holds nvme_file::lock: the thread, or a drain while there is one.
+ * who holds file_store::lock: the thread, or a drain while there is one.
  */
 #include "file.h"
 
@@ -33,11 +33,11 @@ struct uring_engine {
 	struct io_uring ring;
 	int eventfd;
 	struct anyvfio_thread *thread;
-	bool asleep; /* nvme_file::lock */
-	bool woken; /* nvme_file::lock */
+	bool asleep; /* file_store::lock */
+	bool woken; /* file_store::lock */
 };
 
-static void prepare_call(struct nvme_file *f, struct io_uring_sqe *sqe,
+static void prepare_call(struct file_store *f, struct io_uring_sqe *sqe,
 			 struct file_request *fr)
 {
 	switch (fr->step) {
@@ -46,15 +46,15 @@ static void prepare_call(struct nvme_file *f, struct io_uring_sqe *sqe,
 		break;
 	case FILE_WRITE:
 		io_uring_prep_writev2(sqe, f->fd, fr->iov, fr->nr_iov, fr->off,
-				      nvme_file_rw_flags(fr));
+				      storage_file_rw_flags(fr));
 		break;
 	case FILE_SYNC:
 		io_uring_prep_fsync(sqe, f->fd, IORING_FSYNC_DATASYNC);
 		break;
 	default:
 		io_uring_prep_fallocate(sqe, f->fd,
-					nvme_file_fallocate_mode(fr), fr->off,
-					fr->left);
+					storage_file_fallocate_mode(fr),
+					fr->off, fr->left);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, fr);
@@ -62,7 +62,7 @@ static void prepare_call(struct nvme_file *f, struct io_uring_sqe *sqe,
 
 /* The ring has more entries than there are requests, and each that was
  * submitted has left it: there is always one. */
-static void submit_call(struct nvme_file *f, struct file_request *fr)
+static void submit_call(struct file_store *f, struct file_request *fr)
 {
 	struct uring_engine *engine = f->engine_data;
 
@@ -79,7 +79,7 @@ static void submit_wake_up(struct uring_engine *engine)
 }
 
 /* The lock is held. */
-static void reap(struct nvme_file *f)
+static void reap(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 	struct io_uring_cqe *cqe;
@@ -90,7 +90,8 @@ static void reap(struct nvme_file *f)
 	{
 		fr = io_uring_cqe_get_data(cqe);
 		if (fr)
-			nvme_file_put(f, fr, nvme_file_advance(fr, cqe->res));
+			storage_file_put(f, fr,
+					 storage_file_advance(fr, cqe->res));
 		else
 			engine->woken = true;
 		nr++;
@@ -99,7 +100,7 @@ static void reap(struct nvme_file *f)
 }
 
 /* True when the thread is to end. */
-static bool submit_pending(struct nvme_file *f)
+static bool submit_pending(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 	struct file_request *fr;
@@ -108,7 +109,7 @@ static bool submit_pending(struct nvme_file *f)
 	pthread_mutex_lock(&f->lock);
 	if (engine->woken)
 		submit_wake_up(engine);
-	while ((fr = nvme_file_take(f)))
+	while ((fr = storage_file_take(f)))
 		submit_call(f, fr);
 	stopping = f->stopping;
 	engine->asleep = true;
@@ -117,7 +118,7 @@ static bool submit_pending(struct nvme_file *f)
 }
 
 /* True when there is something to complete. */
-static bool wake_and_reap(struct nvme_file *f)
+static bool wake_and_reap(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 	bool any;
@@ -134,18 +135,18 @@ static bool wake_and_reap(struct nvme_file *f)
 
 static void uring_thread(void *priv)
 {
-	struct nvme_file *f = priv;
+	struct file_store *f = priv;
 	struct uring_engine *engine = f->engine_data;
 
 	while (!submit_pending(f)) {
 		io_uring_submit_and_wait(&engine->ring, 1);
 		if (wake_and_reap(f))
-			nvme_file_complete(f);
+			storage_file_complete(f);
 	}
 }
 
 /* What the thread does not reap while there is a drain stays readable. */
-static void uring_wait(struct nvme_file *f)
+static void uring_wait(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 	struct pollfd ring = { .fd = engine->ring.ring_fd, .events = POLLIN };
@@ -156,7 +157,7 @@ static void uring_wait(struct nvme_file *f)
 	reap(f);
 }
 
-static void uring_kick(struct nvme_file *f)
+static void uring_kick(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 	uint64_t one = 1;
@@ -189,7 +190,7 @@ static void free_ring(struct io_uring *ring)
 		anyvfio_fd_close(fd);
 }
 
-static void uring_stop(struct nvme_file *f)
+static void uring_stop(struct file_store *f)
 {
 	struct uring_engine *engine = f->engine_data;
 
@@ -237,7 +238,7 @@ static int make_eventfd(void)
 	return fd < 0 ? -errno : anyvfio_fd_hide(fd);
 }
 
-static int uring_start(struct nvme_file *f)
+static int uring_start(struct file_store *f)
 {
 	struct uring_engine *engine = calloc(1, sizeof(*engine));
 	int ret = -ENOMEM;
@@ -258,7 +259,7 @@ static int uring_start(struct nvme_file *f)
 	engine->eventfd = ret;
 	f->engine_data = engine;
 	engine->woken = true;
-	ret = anyvfio_thread_start(f->n->dev, "nvme-io", uring_thread, f,
+	ret = anyvfio_thread_start(f->st->dev, "disk-io", uring_thread, f,
 				   &engine->thread);
 	if (ret)
 		goto err_close;
@@ -273,7 +274,7 @@ err_free:
 	return ret;
 }
 
-const struct file_engine nvme_engine_uring = {
+const struct file_engine storage_engine_uring = {
 	.name = "uring",
 	.start = uring_start,
 	.stop = uring_stop,

@@ -41,7 +41,7 @@ static struct file_list list_take_all(struct file_list *list)
 	return all;
 }
 
-struct file_request *nvme_file_take(struct nvme_file *f)
+struct file_request *storage_file_take(struct file_store *f)
 {
 	struct file_request *fr = list_take(&f->pending);
 
@@ -51,7 +51,7 @@ struct file_request *nvme_file_take(struct nvme_file *f)
 }
 
 /* Only a drain waits for this. */
-void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done)
+void storage_file_put(struct file_store *f, struct file_request *fr, bool done)
 {
 	list_add(done ? &f->done : &f->pending, fr);
 	f->busy--;
@@ -61,18 +61,19 @@ void nvme_file_put(struct nvme_file *f, struct file_request *fr, bool done)
 
 /* ---- the program's memory ---- */
 
-static void unmap_data(struct nvme *n, struct file_request *fr, bool written)
+static void unmap_data(struct storage *st, struct file_request *fr,
+		       bool written)
 {
 	struct anyvfio_dma *dma;
 
 	for (dma = fr->dma; dma < fr->dma + fr->nr_dma; dma++)
-		anyvfio_dma_unmap(n->dev, dma, written ? dma->len : 0);
+		anyvfio_dma_unmap(st->dev, dma, written ? dma->len : 0);
 	fr->nr_dma = 0;
 }
 
 /* A run can lie in several mappings of the container. */
-static int map_run(struct nvme *n, struct file_request *fr,
-		   const struct nvme_run *run, bool write)
+static int map_run(struct storage *st, struct file_request *fr,
+		   const struct storage_run *run, bool write)
 {
 	struct anyvfio_dma *dma;
 	uint64_t done;
@@ -80,9 +81,9 @@ static int map_run(struct nvme *n, struct file_request *fr,
 
 	for (done = 0; done < run->len; done += dma->len) {
 		dma = &fr->dma[fr->nr_dma];
-		if (fr->nr_dma == NVME_MAX_RUNS)
+		if (fr->nr_dma == STORAGE_MAX_RUNS)
 			return -EFAULT;
-		ret = anyvfio_dma_map(n->dev, run->start + done,
+		ret = anyvfio_dma_map(st->dev, run->start + done,
 				      run->len - done, write, dma);
 		if (ret)
 			return ret;
@@ -94,15 +95,15 @@ static int map_run(struct nvme *n, struct file_request *fr,
 	return 0;
 }
 
-static uint16_t map_data(struct nvme *n, struct file_request *fr)
+static int map_data(struct storage *st, struct file_request *fr)
 {
-	const struct nvme_request *req = &fr->req;
+	const struct storage_request *req = fr->req;
 	unsigned int i;
 
 	for (i = 0; i < req->nr_runs; i++) {
-		if (map_run(n, fr, &req->run[i], req->op == NVME_OP_READ)) {
-			unmap_data(n, fr, false);
-			return NVME_SC_DATA_TRANSFER;
+		if (map_run(st, fr, &req->run[i], req->op == STORAGE_READ)) {
+			unmap_data(st, fr, false);
+			return -EFAULT;
 		}
 	}
 	fr->iov = fr->iovs;
@@ -113,48 +114,48 @@ static uint16_t map_data(struct nvme *n, struct file_request *fr)
 /* ---- submission ---- */
 
 /* The file's side is read to a buffer of our own and compared at the end. */
-static uint16_t prepare_compare(struct nvme *n, struct file_request *fr)
+static int prepare_compare(struct storage *st, struct file_request *fr)
 {
-	uint16_t status = map_data(n, fr);
+	int ret = map_data(st, fr);
 
-	if (status)
-		return status;
-	fr->bounce = malloc(fr->req.len);
+	if (ret)
+		return ret;
+	fr->bounce = malloc(fr->req->len);
 	if (!fr->bounce) {
-		unmap_data(n, fr, false);
-		return NVME_SC_INTERNAL;
+		unmap_data(st, fr, false);
+		return -ENOMEM;
 	}
 	fr->iovs[0].iov_base = fr->bounce;
-	fr->iovs[0].iov_len = fr->req.len;
+	fr->iovs[0].iov_len = fr->req->len;
 	fr->nr_iov = 1;
 	return 0;
 }
 
-static uint16_t prepare(struct nvme *n, struct file_request *fr)
+static int prepare(struct storage *st, struct file_request *fr)
 {
-	const struct nvme_request *req = &fr->req;
+	const struct storage_request *req = fr->req;
 
 	fr->off = req->pos;
 	fr->left = req->len;
 	switch (req->op) {
-	case NVME_OP_READ:
+	case STORAGE_READ:
 		fr->step = FILE_READ;
-		return map_data(n, fr);
-	case NVME_OP_WRITE:
+		return map_data(st, fr);
+	case STORAGE_WRITE:
 		fr->step = FILE_WRITE;
-		return map_data(n, fr);
-	case NVME_OP_COMPARE:
+		return map_data(st, fr);
+	case STORAGE_COMPARE:
 		fr->step = FILE_READ;
-		return prepare_compare(n, fr);
-	case NVME_OP_ZERO:
+		return prepare_compare(st, fr);
+	case STORAGE_ZERO:
 		fr->step = req->deallocate ? FILE_PUNCH : FILE_ZERO;
 		return 0;
-	case NVME_OP_DISCARD:
+	case STORAGE_DISCARD:
 		fr->step = FILE_PUNCH;
 		fr->off = req->run[0].start;
 		fr->left = req->run[0].len;
 		return 0;
-	case NVME_OP_FLUSH:
+	case STORAGE_FLUSH:
 		break;
 	}
 	fr->step = FILE_SYNC;
@@ -162,7 +163,7 @@ static uint16_t prepare(struct nvme *n, struct file_request *fr)
 }
 
 /* The program's memory may be gone: it is copied, piece by piece, not touched. */
-static uint16_t compare(struct nvme *n, struct file_request *fr)
+static int compare(struct storage *st, struct file_request *fr)
 {
 	const uint8_t *want = fr->bounce;
 	uint64_t off, part;
@@ -170,28 +171,29 @@ static uint16_t compare(struct nvme *n, struct file_request *fr)
 
 	for (i = 0; i < fr->nr_dma; i++) {
 		for (off = 0; off < fr->dma[i].len; off += part) {
-			part = nvme_min(fr->dma[i].len - off, sizeof(n->page));
-			if (anyvfio_dma_copy_in(n->page,
+			part = storage_min(fr->dma[i].len - off,
+					   sizeof(st->scratch));
+			if (anyvfio_dma_copy_in(st->scratch,
 						(uint8_t *)fr->dma[i].ptr + off,
 						part))
-				return NVME_SC_DATA_TRANSFER;
-			if (memcmp(n->page, want, part) != 0)
-				return NVME_SC_COMPARE_FAILURE;
+				return -EFAULT;
+			if (memcmp(st->scratch, want, part) != 0)
+				return -EILSEQ;
 			want += part;
 		}
 	}
 	return 0;
 }
 
-/* Lets the data go; the status of the whole. */
-static uint16_t release(struct nvme *n, struct file_request *fr)
+/* Lets the data go; the error of the whole. */
+static int release(struct storage *st, struct file_request *fr)
 {
-	if (fr->req.op == NVME_OP_COMPARE && !fr->status)
-		fr->status = compare(n, fr);
-	unmap_data(n, fr, fr->req.op == NVME_OP_READ);
+	if (fr->req->op == STORAGE_COMPARE && !fr->err)
+		fr->err = compare(st, fr);
+	unmap_data(st, fr, fr->req->op == STORAGE_READ);
 	free(fr->bounce);
 	fr->bounce = NULL;
-	return fr->status;
+	return fr->err;
 }
 
 /*
@@ -199,7 +201,7 @@ static uint16_t release(struct nvme *n, struct file_request *fr)
  * True when @fr is done.  Writes are not tried: they can block, and one beyond
  * RLIMIT_FSIZE would send the program's own thread a SIGXFSZ.
  */
-static bool read_cached(struct nvme_file *f, struct file_request *fr)
+static bool read_cached(struct file_store *f, struct file_request *fr)
 {
 	ssize_t ret;
 
@@ -208,31 +210,32 @@ static bool read_cached(struct nvme_file *f, struct file_request *fr)
 	ret = preadv2(f->fd, fr->iov, fr->nr_iov, fr->off, RWF_NOWAIT);
 	if (ret < 0 && errno == EOPNOTSUPP)
 		f->try_cached = false;
-	return ret > 0 && nvme_file_advance(fr, ret);
+	return ret > 0 && storage_file_advance(fr, ret);
 }
 
-static uint16_t file_submit(struct nvme *n, struct nvme_request *req)
+static int file_submit(struct storage *st, struct storage_request *req)
 {
-	struct file_request *fr = (struct file_request *)req;
-	struct nvme_file *f = n->store;
-	uint16_t status;
+	struct file_request *fr = req->priv;
+	struct file_store *f = st->store;
+	int ret;
 
-	fr->status = 0;
+	fr->req = req;
+	fr->err = 0;
 	fr->range = 0;
-	status = prepare(n, fr);
-	if (status)
-		return status;
+	ret = prepare(st, fr);
+	if (ret)
+		return ret;
 	if (read_cached(f, fr))
-		return release(n, fr);
+		return release(st, fr);
 	pthread_mutex_lock(&f->lock);
 	list_add(&f->pending, fr);
 	pthread_mutex_unlock(&f->lock);
-	return NVME_PENDING;
+	return -EINPROGRESS;
 }
 
-static void file_kick(struct nvme *n)
+static void file_kick(struct storage *st)
 {
-	struct nvme_file *f = n->store;
+	struct file_store *f = st->store;
 
 	pthread_mutex_lock(&f->lock);
 	if (f->pending.first)
@@ -243,47 +246,47 @@ static void file_kick(struct nvme *n)
 /* ---- completion ---- */
 
 /* With the device's lock held, as the two below. */
-static void complete_list(struct nvme_file *f, struct file_list *list)
+static void complete_list(struct file_store *f, struct file_list *list)
 {
 	struct file_request *fr;
-	uint16_t status;
+	int ret;
 
 	while ((fr = list_take(list))) {
-		status = release(f->n, fr);
-		nvme_complete(f->n, &fr->req, status);
+		ret = release(f->st, fr);
+		f->st->ops->complete(f->st, fr->req, ret);
 	}
 }
 
-static void drop_list(struct nvme_file *f, struct file_list *list)
+static void drop_list(struct file_store *f, struct file_list *list)
 {
 	struct file_request *fr;
 
 	while ((fr = list_take(list))) {
-		fr->status = NVME_SC_ABORT_REQUESTED;
-		release(f->n, fr);
-		nvme_request_put(f->n, &fr->req);
+		fr->err = -ECANCELED;
+		release(f->st, fr);
+		storage_put(f->st, fr->req);
 	}
 }
 
-void nvme_file_complete(struct nvme_file *f)
+void storage_file_complete(struct file_store *f)
 {
 	struct file_list done;
 
-	anyvfio_device_lock(f->n->dev);
+	anyvfio_device_lock(f->st->dev);
 	pthread_mutex_lock(&f->lock);
 	done = list_take_all(&f->done);
 	pthread_mutex_unlock(&f->lock);
 	/* Empty when a drain, or another thread, was faster. */
 	if (done.first) {
 		complete_list(f, &done);
-		nvme_settle(f->n);
+		f->st->ops->settle(f->st);
 	}
-	anyvfio_device_unlock(f->n->dev);
+	anyvfio_device_unlock(f->st->dev);
 }
 
 /* A drain runs in the program's thread, which a write beyond RLIMIT_FSIZE would
  * send a SIGXFSZ. */
-static void run_quietly(struct nvme_file *f, struct file_request *fr)
+static void run_quietly(struct file_store *f, struct file_request *fr)
 {
 	const struct timespec now = { 0, 0 };
 	sigset_t too_large, old;
@@ -291,16 +294,16 @@ static void run_quietly(struct nvme_file *f, struct file_request *fr)
 	sigemptyset(&too_large);
 	sigaddset(&too_large, SIGXFSZ);
 	pthread_sigmask(SIG_BLOCK, &too_large, &old);
-	nvme_file_run(f, fr);
-	if (fr->status)
+	storage_file_run(f, fr);
+	if (fr->err)
 		sigtimedwait(&too_large, NULL, &now);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 /* One turn of a drain; the lock is held, and let go meanwhile. */
-static void drain_some(struct nvme_file *f)
+static void drain_some(struct file_store *f)
 {
-	struct file_request *fr = nvme_file_take(f);
+	struct file_request *fr = storage_file_take(f);
 
 	if (!fr) {
 		f->engine->wait(f);
@@ -309,13 +312,13 @@ static void drain_some(struct nvme_file *f)
 	pthread_mutex_unlock(&f->lock);
 	run_quietly(f, fr);
 	pthread_mutex_lock(&f->lock);
-	nvme_file_put(f, fr, true);
+	storage_file_put(f, fr, true);
 }
 
-static void file_quiesce(struct nvme *n, bool cancel)
+static void file_quiesce(struct storage *st, bool cancel)
 {
 	struct file_list dropped = { NULL, NULL }, done;
-	struct nvme_file *f = n->store;
+	struct file_store *f = st->store;
 	struct file_request *fr;
 
 	pthread_mutex_lock(&f->lock);
@@ -339,66 +342,64 @@ static void file_quiesce(struct nvme *n, bool cancel)
 		complete_list(f, &done);
 }
 
-/* Called by a shutdown, after a drain. */
-static int file_flush(struct nvme *n)
+static int file_flush(struct storage *st)
 {
-	struct nvme_file *f = n->store;
+	struct file_store *f = st->store;
 
-	if (n->readonly || !fdatasync(f->fd))
-		return 0;
-	n->stats.media_errors++;
-	return -errno;
+	return st->readonly || !fdatasync(f->fd) ? 0 : -errno;
 }
 
 /* ---- start and stop ---- */
 
-static int try_engine(struct nvme_file *f, const struct file_engine *engine)
+static int try_engine(struct file_store *f, const struct file_engine *engine)
 {
 	f->engine = engine;
 	return engine->start(f);
 }
 
 /* The one that was asked for, or the best that the system lets us have. */
-static int start_engine(struct nvme_file *f)
+static int start_engine(struct file_store *f)
 {
-	const char *asked = f->n->engine;
+	const char *asked = f->st->engine;
 	int ret;
 
 	f->try_cached = !asked;
-	if (asked && !strcmp(asked, nvme_engine_threads.name))
-		ret = try_engine(f, &nvme_engine_threads);
+	if (asked && !strcmp(asked, storage_engine_threads.name))
+		ret = try_engine(f, &storage_engine_threads);
 	else
-		ret = try_engine(f, &nvme_engine_uring);
+		ret = try_engine(f, &storage_engine_uring);
 	if (ret && !asked) {
 		anyvfio_device_info(
-			f->n->dev, "no io_uring (%s): threads do the I/O of %s",
-			strerror(-ret), f->n->file);
-		ret = try_engine(f, &nvme_engine_threads);
+			f->st->dev,
+			"no io_uring (%s): threads do the I/O of %s",
+			strerror(-ret), f->st->file);
+		ret = try_engine(f, &storage_engine_threads);
 	}
 	if (ret)
-		anyvfio_device_error(f->n->dev, "%s: engine %s: %s", f->n->file,
-				     f->engine->name, strerror(-ret));
+		anyvfio_device_error(f->st->dev, "%s: engine %s: %s",
+				     f->st->file, f->engine->name,
+				     strerror(-ret));
 	return ret;
 }
 
-static int file_start(struct nvme *n)
+static int file_start(struct storage *st)
 {
-	struct nvme_file *f = calloc(1, sizeof(*f));
+	struct file_store *f = calloc(1, sizeof(*f));
 	int ret;
 
 	if (!f)
 		return -ENOMEM;
-	f->n = n;
+	f->st = st;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->progress, NULL);
-	f->fd = nvme_image_open(n);
+	f->fd = storage_image_open(st);
 	ret = f->fd;
 	if (ret < 0)
 		goto err_free;
 	ret = start_engine(f);
 	if (ret)
 		goto err_close;
-	n->store = f;
+	st->store = f;
 	return 0;
 
 err_close:
@@ -410,22 +411,22 @@ err_free:
 	return ret;
 }
 
-static void file_stop(struct nvme *n)
+static void file_stop(struct storage *st)
 {
-	struct nvme_file *f = n->store;
+	struct file_store *f = st->store;
 
 	f->engine->stop(f);
 	anyvfio_fd_close(f->fd);
 	pthread_cond_destroy(&f->progress);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
-	n->store = NULL;
+	st->store = NULL;
 }
 
-const struct nvme_backend nvme_file = {
-	.request_size = sizeof(struct file_request),
+const struct storage_backend storage_file = {
+	.priv_size = sizeof(struct file_request),
 	.nr_requests = NR_REQUESTS,
-	.check = nvme_image_check,
+	.check = storage_image_check,
 	.start = file_start,
 	.stop = file_stop,
 	.submit = file_submit,

@@ -16,30 +16,29 @@
 /* What is written where the file system cannot make zeroes by itself. */
 static uint8_t zero_block[65536];
 
-int nvme_file_rw_flags(const struct file_request *fr)
+int storage_file_rw_flags(const struct file_request *fr)
 {
-	return fr->step == FILE_WRITE && fr->req.durable ? RWF_DSYNC : 0;
+	return fr->step == FILE_WRITE && fr->req->durable ? RWF_DSYNC : 0;
 }
 
-int nvme_file_fallocate_mode(const struct file_request *fr)
+int storage_file_fallocate_mode(const struct file_request *fr)
 {
 	return FALLOC_FL_KEEP_SIZE |
 	       (fr->step == FILE_PUNCH ? FALLOC_FL_PUNCH_HOLE
 				       : FALLOC_FL_ZERO_RANGE);
 }
 
-static uint16_t status_of(const struct file_request *fr, int err)
+static int error_of(int err)
 {
 	switch (err) {
 	case EFAULT:
 		/* The program unmapped its own memory. */
-		return NVME_SC_DATA_TRANSFER;
+		return -EFAULT;
 	case ENOSPC:
 	case EDQUOT:
-		return NVME_SC_CAPACITY;
+		return -ENOSPC;
 	default:
-		return fr->step == FILE_READ ? NVME_SC_UNRECOVERED_READ
-					     : NVME_SC_WRITE_FAULT;
+		return -EIO;
 	}
 }
 
@@ -57,10 +56,11 @@ static void write_zero_blocks(struct file_request *fr)
 
 	fr->step = FILE_WRITE;
 	fr->iov = fr->iovs;
-	for (fr->nr_iov = 0; len && fr->nr_iov < NVME_MAX_RUNS; fr->nr_iov++) {
+	for (fr->nr_iov = 0; len && fr->nr_iov < STORAGE_MAX_RUNS;
+	     fr->nr_iov++) {
 		fr->iovs[fr->nr_iov].iov_base = zero_block;
 		fr->iovs[fr->nr_iov].iov_len =
-			nvme_min(len, sizeof(zero_block));
+			storage_min(len, sizeof(zero_block));
 		len -= fr->iovs[fr->nr_iov].iov_len;
 	}
 }
@@ -87,7 +87,7 @@ static bool consume(struct file_request *fr, uint64_t len)
 /* True when the discard is over: it was a hint, so what cannot be, need not. */
 static bool next_range(struct file_request *fr, int64_t ret)
 {
-	const struct nvme_request *req = &fr->req;
+	const struct storage_request *req = fr->req;
 
 	if (cannot_fallocate(ret))
 		return true;
@@ -100,27 +100,27 @@ static bool next_range(struct file_request *fr, int64_t ret)
 
 static bool advance_fallocate(struct file_request *fr, int64_t ret)
 {
-	if (fr->req.op == NVME_OP_DISCARD)
+	if (fr->req->op == STORAGE_DISCARD)
 		return next_range(fr, ret);
 	if (cannot_fallocate(ret)) {
 		write_zero_blocks(fr);
 		return false;
 	}
 	fr->left = 0;
-	if (!fr->req.durable)
+	if (!fr->req->durable)
 		return true;
 	fr->step = FILE_SYNC;
 	return false;
 }
 
-bool nvme_file_advance(struct file_request *fr, int64_t ret)
+bool storage_file_advance(struct file_request *fr, int64_t ret)
 {
 	bool fallocated = fr->step == FILE_ZERO || fr->step == FILE_PUNCH;
 
 	if (ret == -EINTR)
 		return false;
 	if (ret < 0 && !(fallocated && cannot_fallocate(ret))) {
-		fr->status = status_of(fr, -ret);
+		fr->err = error_of(-ret);
 		return true;
 	}
 	if (fallocated)
@@ -129,15 +129,15 @@ bool nvme_file_advance(struct file_request *fr, int64_t ret)
 		return true;
 	if (!ret) {
 		/* The file has become shorter than it was at start. */
-		fr->status = status_of(fr, EIO);
+		fr->err = -EIO;
 		return true;
 	}
 	return consume(fr, ret);
 }
 
-static int64_t call(struct nvme_file *f, const struct file_request *fr)
+static int64_t call(struct file_store *f, const struct file_request *fr)
 {
-	int flags = nvme_file_rw_flags(fr);
+	int flags = storage_file_rw_flags(fr);
 	ssize_t ret;
 
 	switch (fr->step) {
@@ -151,15 +151,15 @@ static int64_t call(struct nvme_file *f, const struct file_request *fr)
 		ret = fdatasync(f->fd);
 		break;
 	default:
-		ret = fallocate(f->fd, nvme_file_fallocate_mode(fr), fr->off,
+		ret = fallocate(f->fd, storage_file_fallocate_mode(fr), fr->off,
 				fr->left);
 		break;
 	}
 	return ret < 0 ? -errno : ret;
 }
 
-void nvme_file_run(struct nvme_file *f, struct file_request *fr)
+void storage_file_run(struct file_store *f, struct file_request *fr)
 {
-	while (!nvme_file_advance(fr, call(f, fr)))
+	while (!storage_file_advance(fr, call(f, fr)))
 		;
 }
