@@ -5,6 +5,7 @@
 
 #include "anyvfio/device.h"
 
+extern const struct anyvfio_model anyvfio_e1000_model;
 extern const struct anyvfio_model anyvfio_edu_model;
 extern const struct anyvfio_model anyvfio_nvme_model;
 extern const struct anyvfio_model anyvfio_virtio_net_model;

@@ -42,7 +42,11 @@ class Lspci(ClientTest):
                           r"\[NVM Express\]", "Kernel driver in use: vfio-pci",
                           "IOMMU group: 1"]),
                 ("edu", ["MSI: Enable-", r"Region 0: Memory at \S+ \(32-bit",
-                         "Interrupt: pin A"])):
+                         "Interrupt: pin A"]),
+                ("e1000", ["82540EM Gigabit Ethernet Controller",
+                           r"Region 0: Memory at \S+ \(32-bit.*size=128K\]",
+                           r"Region 2: I/O ports at \S+ .*size=64\]",
+                           "MSI: Enable- Count=1/1", "Interrupt: pin A"])):
             out = self.lspci("-vvv", device=device)
             for cap in caps:
                 self.assertRegex(out, cap)
