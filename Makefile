@@ -11,7 +11,7 @@
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
 #   make vm-test    the modules in virtual machines   KERNEL=6.12 or 7.3
-#   make install    into PREFIX (/usr/local); DESTDIR is honoured
+#   make install    into PREFIX (/usr/local); DESTDIR is honoured; make uninstall
 #
 # A missing Debian package is installed (as root, or with sudo) and named.
 
@@ -22,7 +22,7 @@ FUZZ_SECONDS ?= 60
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night fuzz check bench module vm-test docs install clean deps-build
+.PHONY: all demo test sim sim-night fuzz check bench module vm-test docs install uninstall clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -77,8 +77,12 @@ docs:
 	@dot -Tsvg docs/architecture.dot -o docs/architecture.svg
 	@tools/rules
 
+# The names in a package are absolute: PREFIX is.
 install: all
-	@meson install -C $(B)
+	@tools/install $(B) $(abspath $(PREFIX)) install
+
+uninstall: all
+	@tools/install $(B) $(abspath $(PREFIX)) uninstall
 
 clean:
 	rm -rf build build-address build-thread build-fuzz
