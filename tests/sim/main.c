@@ -2,14 +2,14 @@
 /*
  * Runs the scenarios.
  *
- *   sim-sweep [-n SCHEDULES] [-s SEED] [NAME...]
+ *   sim-sweep [-n SCHEDULES] [-s SEED] [-q PART] [NAME...]
  *   sim-sweep -s SEED [-f FAULT] -t NAME
  *
  * Each seed is run without faults and with random ones; in the first few, each
  * place that can fail does: alone, with all after it, and with all after it of
  * its kind, until a run comes to its end before the place is reached.  Seeds go
  * on from SEED (1; 0: the time) until SCHEDULES were run, each scenario at least
- * as often as it asks for.  Only scenarios whose names begin with a NAME, or are
+ * as often as it asks for, or with -q a part of that.  Only scenarios whose names begin with a NAME, or are
  * of a known bug: bug7.
  *
  * -t runs one schedule and tells its story.  FAULT is the number of the place
@@ -26,6 +26,7 @@
 #define MAX_TASKS 8
 
 static bool faults;
+static unsigned int part = 1;
 static struct module type1_module = { .name = "type1" };
 
 static struct {
@@ -106,16 +107,17 @@ static void sweep_faults(const struct scenario *scenario,
 
 static void sweep(const struct scenario *scenario, u64 first)
 {
+	const unsigned int seeds = max(scenario->seeds / part, 1u);
+	const unsigned int sweeps = max(scenario->sweeps / part, 1u);
 	struct sim_config config = { 0 };
 	struct sim_stats stats;
 
-	for (config.seed = first; config.seed < first + scenario->seeds;
-	     config.seed++) {
+	for (config.seed = first; config.seed < first + seeds; config.seed++) {
 		config.fail_rate = 0;
 		run(scenario, &config, &stats);
 		config.fail_rate = RATE;
 		run(scenario, &config, &stats);
-		if (config.seed - first >= scenario->sweeps)
+		if (config.seed - first >= sweeps)
 			continue;
 		config.fail_rate = 0;
 		sweep_faults(scenario, config);
@@ -248,10 +250,13 @@ int main(int argc, char **argv)
 	bool story = false, ok = true;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:f:t")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:f:q:t")) != -1) {
 		switch (opt) {
 		case 'n':
 			goal = strtoul(optarg, NULL, 0);
+			break;
+		case 'q':
+			part = strtoul(optarg, NULL, 0) ?: 1;
 			break;
 		case 's':
 			config.seed = strtoull(optarg, NULL, 0);
@@ -268,7 +273,7 @@ int main(int argc, char **argv)
 	}
 	if (!ok || (!story && (config.fail_nth || config.fail_rate))) {
 		fprintf(stderr,
-			"usage: %s [-n SCHEDULES] [-s SEED] [NAME...]\n"
+			"usage: %s [-n SCHEDULES] [-s SEED] [-q PART] [NAME...]\n"
 			"       %s -s SEED [-f FAULT] -t NAME\n",
 			argv[0], argv[0]);
 		return 2;
