@@ -7,6 +7,7 @@
 #   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
 #   make fuzz       no end of inputs      FUZZ_SECONDS=60
+#   make model      random calls on the core and on a model of the spec, on both hosts; SEED=n tells one
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
@@ -44,6 +45,11 @@ test: all
 
 sim: all
 	@$(B)/tests/sim/sim-sweep $(if $(SEED),-t -s $(SEED) $(if $(FAULT),-f $(FAULT)),-s 0 -n 100000) $(SCENARIO)
+
+model: all
+	@for host in sim user; do \
+	  $(B)/tests/model/model-$$host $(if $(SEED),-s $(SEED) -t,-s 0 -n 100000) || exit 1; \
+	done
 
 sim-night: all
 	@$(B)/tests/sim/sim-sweep -s $(if $(SEED),$(SEED),0) -n 10000000

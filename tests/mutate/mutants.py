@@ -147,11 +147,31 @@ def single_edits(body, base):
         yield 'lost-statement', start, last, ';'
 
 
+def target(text):
+    """What a statement changes, when that can be told from its text."""
+    match = re.match(r'(?:\+\+|--)?([\w>.*\[\]-]+?)(?:\+\+|--|;| [|&+-]?= )',
+                     text)
+    return match[1] if match else None
+
+
+def depend(one, two):
+    """The order of the two may matter."""
+    if '(' in one and '(' in two:
+        return True
+    if '(' in one or '(' in two:
+        words = re.findall(r'[A-Za-z_]\w*', one)
+        return bool(set(words) & set(re.findall(r'[A-Za-z_]\w*', two)))
+    return bool(target(one) and target(one) in two or
+                target(two) and target(two) in one)
+
+
 def swaps(body, base):
-    """Two statements in a row, the other way round."""
+    """Two statements in a row, the other way round, where that is not plainly
+    the same."""
     former = None
     for start, last, text in statements(body, base):
-        if former and not body[former[1] - base:start - base].strip():
+        if former and not body[former[1] - base:start - base].strip() and \
+                depend(former[2], text):
             between = body[former[1] - base:start - base]
             # A label or a closing brace between them is not blank.
             yield 'swapped', former, (start, last, text), between
