@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				remove_at(fuzz_u8(&in) % nr);
 			break;
 		case 4:
-			allocations_left = (int8_t)fuzz_u8(&in);
+			allocations_left = fuzz_u8(&in) - 128;
 			break;
 		default:
 			insert_one(&in);
