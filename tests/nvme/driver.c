@@ -78,7 +78,7 @@ void drv_open_disabled(struct drv *d, const char *const *options)
 {
 	memset(d, 0, sizeof(*d));
 	d->next = FAKE_IOVA;
-	d->dev = fake_create(options);
+	d->dev = fake_create(&anyvfio_nvme_model, options);
 	assert_non_null(d->dev);
 	assert_int_equal(fake_start(d->dev), 0);
 }

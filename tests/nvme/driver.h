@@ -6,7 +6,9 @@
 #ifndef TEST_NVME_DRIVER_H
 #define TEST_NVME_DRIVER_H
 
-#include "fake_device.h"
+#include "../../devices/models.h"
+#include "../models/fake_device.h"
+#include "faults.h"
 
 #include <errno.h>
 #include <setjmp.h>

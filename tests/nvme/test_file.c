@@ -47,7 +47,7 @@ static void open_io(void)
 static const char *refusal(const char *a, const char *b, int *ret)
 {
 	const char *with[] = { a, b, NULL };
-	struct anyvfio_device *dev = fake_create(with);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, with);
 
 	*ret = 0;
 	if (!dev)
@@ -104,7 +104,7 @@ static void NVME_create_does_not_touch_the_file(void **state)
 	int fd;
 
 	assert_int_equal(stat(image, &before), 0);
-	dev = fake_create(options);
+	dev = fake_create(&anyvfio_nvme_model, options);
 	assert_non_null(dev);
 	fd = open(image, O_RDWR);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
@@ -116,7 +116,7 @@ static void NVME_create_does_not_touch_the_file(void **state)
 
 static void NVME_file_gone_between_create_and_start(void **state)
 {
-	struct anyvfio_device *dev = fake_create(options);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, options);
 
 	assert_non_null(dev);
 	unlink(image);
@@ -142,7 +142,8 @@ static void NVME_tail_of_a_block_is_told_and_not_used(void **state)
 
 static void NVME_two_writers_are_kept_apart(void **state)
 {
-	struct anyvfio_device *other = fake_create(options);
+	struct anyvfio_device *other =
+		fake_create(&anyvfio_nvme_model, options);
 
 	open_io();
 	assert_int_equal(fake_start(other), -EBUSY);
@@ -155,7 +156,7 @@ static void NVME_two_writers_are_kept_apart(void **state)
 static void NVME_two_readers_are_welcome(void **state)
 {
 	const char *with[] = { file_option, "readonly=on", NULL };
-	struct anyvfio_device *other = fake_create(with);
+	struct anyvfio_device *other = fake_create(&anyvfio_nvme_model, with);
 	int ret;
 
 	drv_open(&d, with);
@@ -490,7 +491,7 @@ static void NVME_cache_that_cannot_be_asked_is_asked_once(void **state)
 /* Each allocation of create and start fails once: an error, and no leak. */
 static void NVME_no_memory_is_an_error(void **state)
 {
-	struct anyvfio_device *dev = fake_create(options);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, options);
 	unsigned int n, failed = 0;
 	struct cmd compare;
 	uint64_t buf;
@@ -561,7 +562,7 @@ static void NVME_without_io_uring_threads_serve(void **state)
 
 static void NVME_start_without_threads_fails_cleanly(void **state)
 {
-	struct anyvfio_device *dev = fake_create(options);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, options);
 
 	dev->no_threads = true;
 	assert_int_equal(fake_start(dev), -EAGAIN);

@@ -9,7 +9,7 @@
 static bool refused(const char *a, const char *b, const char *why)
 {
 	const char *with[] = { a, b, NULL };
-	struct anyvfio_device *dev = fake_create(with);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, with);
 
 	if (!dev && strstr(fake_messages(), why))
 		return true;
@@ -22,7 +22,7 @@ static bool refused(const char *a, const char *b, const char *why)
 static bool accepted(const char *a, const char *b)
 {
 	const char *with[] = { a, b, NULL };
-	struct anyvfio_device *dev = fake_create(with);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, with);
 
 	if (dev)
 		fake_destroy(dev);
@@ -153,7 +153,7 @@ static void NVME_memory_that_is_not_there_is_no_crash(void **state)
 
 	memset(&d, 0, sizeof(d));
 	d.next = FAKE_IOVA;
-	d.dev = fake_create(options);
+	d.dev = fake_create(&anyvfio_nvme_model, options);
 	d.dev->memory_there = 128 << 10;
 	assert_int_equal(fake_start(d.dev), 0);
 	drv_enable(&d);
@@ -197,7 +197,7 @@ static void NVME_memory_lost_is_a_read_error(void **state)
 
 static void NVME_no_memory_at_all_is_told_at_start(void **state)
 {
-	struct anyvfio_device *dev = fake_create(NULL);
+	struct anyvfio_device *dev = fake_create(&anyvfio_nvme_model, NULL);
 
 	dev->memory_error = -ENOSPC;
 	assert_int_equal(fake_start(dev), -ENOSPC);

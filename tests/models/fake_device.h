@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The device API in memory, for tests of the NVMe model alone.  A mock, and it
+ * The device API in memory, for tests of one model alone.  A mock, and it
  * says so: one arena of memory that the device reaches by DMA, interrupts that
  * are counted, messages that are kept, faults where a test wants them.
  *
  * Contracts of the API are checked: calls of a running device come with the
  * device's lock held, memory that was mapped is let go before stop() returns.
  */
-#ifndef TEST_NVME_FAKE_DEVICE_H
-#define TEST_NVME_FAKE_DEVICE_H
+#ifndef TEST_MODELS_FAKE_DEVICE_H
+#define TEST_MODELS_FAKE_DEVICE_H
 
 #include "anyvfio/device.h"
 
@@ -36,6 +36,7 @@ struct anyvfio_device {
 	struct anyvfio_pci_id id;
 	uint64_t bar_size;
 	unsigned int bar_flags;
+	unsigned int io_bar; /* 0: none */
 	bool has_pm, has_express, has_intx;
 	unsigned int msi, msix;
 	enum anyvfio_page page[4];
@@ -66,7 +67,8 @@ struct anyvfio_device {
 
 /* Created with @options ("name=value", ended by NULL); NULL when the model
  * refused: fake_messages() tells why. */
-struct anyvfio_device *fake_create(const char *const *options);
+struct anyvfio_device *fake_create(const struct anyvfio_model *model,
+				   const char *const *options);
 void fake_destroy(struct anyvfio_device *dev);
 /* As the host does: start and reset; bus mastering on. */
 int fake_start(struct anyvfio_device *dev);
@@ -78,6 +80,12 @@ const char *fake_messages(void);
 void fake_lock(struct anyvfio_device *dev);
 void fake_unlock(struct anyvfio_device *dev);
 
+/* Calls of the model, for trapped pages and I/O ports. */
+uint64_t fake_bar_read(struct anyvfio_device *dev, unsigned int bar,
+		       uint64_t off, unsigned int size);
+void fake_bar_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
+		    unsigned int size, uint64_t val);
+/* BAR 0: writes call the model, reads see the memory of read-direct pages. */
 void fake_write(struct anyvfio_device *dev, uint64_t off, unsigned int size,
 		uint64_t val);
 uint32_t fake_read32(struct anyvfio_device *dev, uint64_t off);
@@ -90,19 +98,4 @@ void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole);
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova);
 void fake_map_again(struct anyvfio_device *dev, uint64_t iova);
 
-/**
- * struct fake_faults - calls of the model that fail from now on
- * @uring:  io_uring_queue_init(), with this negated errno
- * @nowait, @write, @sync, @fallocate, @mmap: an errno for preadv2() with
- *          RWF_NOWAIT, pwritev2(), fdatasync(), fallocate(), mmap() of a file
- * @alloc:  the n-th allocation from now on
- * @dsyncs, @syncs: how many writes asked to last, how many fdatasync()
- */
-extern struct fake_faults {
-	int uring;
-	int nowait, write, sync, fallocate, mmap;
-	unsigned int alloc;
-	unsigned int dsyncs, syncs;
-} fake_faults;
-
-#endif /* TEST_NVME_FAKE_DEVICE_H */
+#endif /* TEST_MODELS_FAKE_DEVICE_H */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The device API in memory: see the header. */
 #include "fake_device.h"
-#include "../../devices/models.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -88,7 +87,8 @@ static void free_device(struct anyvfio_device *dev)
 	free(dev);
 }
 
-struct anyvfio_device *fake_create(const char *const *options)
+struct anyvfio_device *fake_create(const struct anyvfio_model *model,
+				   const char *const *options)
 {
 	static unsigned int nr;
 	struct anyvfio_device *dev = calloc(1, sizeof(*dev));
@@ -102,7 +102,7 @@ struct anyvfio_device *fake_create(const char *const *options)
 	dev->dma = mmap(NULL, FAKE_DMA_SIZE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	set_options(dev, options);
-	if (anyvfio_nvme_model.create(dev)) {
+	if (model->create(dev)) {
 		MUST(!dev->ops);
 		free_device(dev);
 		return NULL;
@@ -169,8 +169,25 @@ const char *fake_messages(void)
 void fake_write(struct anyvfio_device *dev, uint64_t off, unsigned int size,
 		uint64_t val)
 {
+	fake_bar_write(dev, 0, off, size, val);
+}
+
+uint64_t fake_bar_read(struct anyvfio_device *dev, unsigned int bar,
+		       uint64_t off, unsigned int size)
+{
+	uint64_t val;
+
 	fake_lock(dev);
-	dev->ops->bar_write(dev->priv, 0, off, size, val);
+	val = dev->ops->bar_read(dev->priv, bar, off, size);
+	fake_unlock(dev);
+	return size == 8 ? val : val & ((1ull << 8 * size) - 1);
+}
+
+void fake_bar_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
+		    unsigned int size, uint64_t val)
+{
+	fake_lock(dev);
+	dev->ops->bar_write(dev->priv, bar, off, size, val);
 	fake_unlock(dev);
 }
 
@@ -274,7 +291,11 @@ int anyvfio_pci_add_pm(struct anyvfio_device *dev)
 int anyvfio_pci_add_bar(struct anyvfio_device *dev, unsigned int bar,
 			uint64_t size, unsigned int flags)
 {
-	MUST(bar == 0);
+	if (bar) {
+		dev->io_bar = bar;
+		MUST(flags == ANYVFIO_BAR_IO);
+		return 0;
+	}
 	dev->bar_size = size;
 	dev->bar_flags = flags;
 	return 0;
@@ -554,106 +575,4 @@ void anyvfio_thread_join(struct anyvfio_thread *thread)
 	anyvfio_device_lock(dev);
 	dev->threads--;
 	free(thread);
-}
-
-/* ---- a system that says no ---- */
-
-struct fake_faults fake_faults;
-
-int __real_io_uring_queue_init(unsigned int entries, void *ring,
-			       unsigned int flags);
-int __wrap_io_uring_queue_init(unsigned int entries, void *ring,
-			       unsigned int flags);
-ssize_t __real_preadv64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			  int flags);
-ssize_t __wrap_preadv64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			  int flags);
-ssize_t __real_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			   int flags);
-ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			   int flags);
-int __real_fdatasync(int fd);
-int __wrap_fdatasync(int fd);
-int __real_fallocate64(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate64(int fd, int mode, off_t off, off_t len);
-void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd,
-		    off_t off);
-void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd,
-		    off_t off);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t nr, size_t size);
-void *__wrap_calloc(size_t nr, size_t size);
-
-/* True when the call is to fail; errno is set. */
-static bool fails(int err)
-{
-	if (!err)
-		return false;
-	errno = err;
-	return true;
-}
-
-/* -EINVAL: of an old kernel, which does not know the flags. */
-int __wrap_io_uring_queue_init(unsigned int entries, void *ring,
-			       unsigned int flags)
-{
-	int err = __atomic_load_n(&fake_faults.uring, __ATOMIC_RELAXED);
-
-	if (err && (err != -EINVAL || flags))
-		return err;
-	return __real_io_uring_queue_init(entries, ring, flags);
-}
-
-ssize_t __wrap_preadv64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			  int flags)
-{
-	if (flags & RWF_NOWAIT && fails(fake_faults.nowait))
-		return -1;
-	return __real_preadv64v2(fd, iov, nr, off, flags);
-}
-
-ssize_t __wrap_pwritev64v2(int fd, const struct iovec *iov, int nr, off_t off,
-			   int flags)
-{
-	if (flags & RWF_DSYNC)
-		__atomic_fetch_add(&fake_faults.dsyncs, 1, __ATOMIC_RELAXED);
-	if (fails(fake_faults.write))
-		return -1;
-	return __real_pwritev64v2(fd, iov, nr, off, flags);
-}
-
-int __wrap_fdatasync(int fd)
-{
-	__atomic_fetch_add(&fake_faults.syncs, 1, __ATOMIC_RELAXED);
-	return fails(fake_faults.sync) ? -1 : __real_fdatasync(fd);
-}
-
-int __wrap_fallocate64(int fd, int mode, off_t off, off_t len)
-{
-	if (fails(fake_faults.fallocate))
-		return -1;
-	return __real_fallocate64(fd, mode, off, len);
-}
-
-void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd,
-		    off_t off)
-{
-	if (fd >= 0 && fails(fake_faults.mmap))
-		return MAP_FAILED;
-	return __real_mmap64(addr, len, prot, flags, fd, off);
-}
-
-void *__wrap_malloc(size_t size)
-{
-	if (fake_faults.alloc && !--fake_faults.alloc)
-		return NULL;
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t nr, size_t size)
-{
-	if (fake_faults.alloc && !--fake_faults.alloc)
-		return NULL;
-	return __real_calloc(nr, size);
 }
