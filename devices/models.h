@@ -8,6 +8,7 @@
 extern const struct anyvfio_model anyvfio_e1000_model;
 extern const struct anyvfio_model anyvfio_edu_model;
 extern const struct anyvfio_model anyvfio_nvme_model;
+extern const struct anyvfio_model anyvfio_virtio_blk_model;
 extern const struct anyvfio_model anyvfio_virtio_net_model;
 
 #endif /* ANYVFIO_DEVICES_MODELS_H */

@@ -30,12 +30,12 @@ static void hash(const char *serial, uint8_t salt, uint8_t out[8])
  * is of version 8, which leaves its making to us. */
 static void make_ids(const struct nvme *n, struct ids *ids)
 {
-	hash(n->serial, 0, ids->eui64);
+	hash(n->storage.serial, 0, ids->eui64);
 	ids->eui64[0] = (ids->eui64[0] & 0xfc) | 2;
-	hash(n->serial, 1, ids->nguid);
+	hash(n->storage.serial, 1, ids->nguid);
 	memcpy(ids->nguid + 8, ids->eui64, 8);
-	hash(n->serial, 2, ids->uuid);
-	hash(n->serial, 3, ids->uuid + 8);
+	hash(n->storage.serial, 2, ids->uuid);
+	hash(n->storage.serial, 3, ids->uuid + 8);
 	ids->uuid[6] = (ids->uuid[6] & 0x0f) | 0x80;
 	ids->uuid[8] = (ids->uuid[8] & 0x3f) | 0x80;
 }
@@ -67,7 +67,7 @@ static void fill_controller(const struct nvme *n, struct nvme_id_controller *id)
 {
 	id->vid = NVME_PCI_VENDOR;
 	id->ssvid = NVME_PCI_VENDOR;
-	set_text(id->sn, sizeof(id->sn), n->serial);
+	set_text(id->sn, sizeof(id->sn), n->storage.serial);
 	set_text(id->mn, sizeof(id->mn), "anyvfio NVMe");
 	set_text(id->fr, sizeof(id->fr), NVME_FIRMWARE);
 	id->mdts = NVME_MDTS;

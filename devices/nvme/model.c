@@ -19,7 +19,6 @@
 static const struct anyvfio_option options[] = {
 	STORAGE_OPTIONS,
 	{ "lba", "bytes of a logical block, 512 or 4096; 512" },
-	{ "serial", "serial number, up to 20 characters; from the address" },
 	{ NULL, NULL },
 };
 
@@ -108,33 +107,10 @@ static int parse_lba(struct nvme *n)
 	return bad_option(n, "lba", "512 or 4096");
 }
 
-/* Two devices of a run must not look like one: the address makes the difference,
- * and is the same in the next run. */
-static int parse_serial(struct nvme *n)
-{
-	const char *serial = anyvfio_device_option(n->dev, "serial");
-	const char *c;
-
-	if (!serial) {
-		snprintf(n->serial, sizeof(n->serial), "AV-%s",
-			 anyvfio_device_name(n->dev));
-		return 0;
-	}
-	for (c = serial; *c >= ' ' && *c <= '~'; c++)
-		;
-	if (*c || c == serial || c - serial >= (long)sizeof(n->serial))
-		return bad_option(n, "serial", "1 to 20 ASCII characters");
-	snprintf(n->serial, sizeof(n->serial), "%s", serial);
-	return 0;
-}
-
 static int parse_options(struct nvme *n)
 {
-	int ret;
+	int ret = parse_lba(n);
 
-	ret = parse_lba(n);
-	if (!ret)
-		ret = parse_serial(n);
 	return ret ? ret : storage_parse(&n->storage);
 }
 

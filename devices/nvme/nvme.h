@@ -124,7 +124,6 @@ struct nvme {
 	/* Constant from create on. */
 	struct anyvfio_device *dev;
 	struct storage storage;
-	char serial[21];
 
 	/* From start to stop. */
 	uint8_t *regs; /* what the program reads of page 0 */

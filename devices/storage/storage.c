@@ -2,6 +2,8 @@
 /* Options and requests of a disk, whatever the place of its blocks. */
 #include "storage.h"
 
+#include <stdio.h>
+
 #define DEFAULT_SIZE (64ull << 20)
 
 /* ---- options ---- */
@@ -21,6 +23,26 @@ static int parse_readonly(struct storage *st)
 	if (!readonly || st->readonly_asked || !strcmp(readonly, "off"))
 		return 0;
 	return bad_option(st, "readonly", "on or off");
+}
+
+/* Two devices of a run must not look like one: the address makes the difference,
+ * and is the same in the next run. */
+static int parse_serial(struct storage *st)
+{
+	const char *serial = anyvfio_device_option(st->dev, "serial");
+	const char *c;
+
+	if (!serial) {
+		snprintf(st->serial, sizeof(st->serial), "AV-%s",
+			 anyvfio_device_name(st->dev));
+		return 0;
+	}
+	for (c = serial; *c >= ' ' && *c <= '~'; c++)
+		;
+	if (*c || c == serial || c - serial > STORAGE_SERIAL_LEN)
+		return bad_option(st, "serial", "1 to 20 ASCII characters");
+	snprintf(st->serial, sizeof(st->serial), "%s", serial);
+	return 0;
 }
 
 static int parse_engine(struct storage *st)
@@ -50,7 +72,9 @@ int storage_parse(struct storage *st)
 {
 	int ret;
 
-	ret = parse_readonly(st);
+	ret = parse_serial(st);
+	if (!ret)
+		ret = parse_readonly(st);
 	if (!ret)
 		ret = parse_engine(st);
 	if (!ret)

@@ -29,6 +29,7 @@
 #include "anyvfio/device.h"
 
 #define STORAGE_MAX_RUNS 257
+#define STORAGE_SERIAL_LEN 20
 #define STORAGE_BATCH 16 /* requests of a back end without threads */
 
 static inline uint64_t storage_min(uint64_t a, uint64_t b)
@@ -120,6 +121,7 @@ struct storage {
 	const char *engine;
 	uint64_t size;
 	bool readonly_asked;
+	char serial[STORAGE_SERIAL_LEN + 1];
 
 	/* From start to stop. */
 	void *store; /* the back end's own */
@@ -138,6 +140,8 @@ struct storage {
 		{ "file",                                                    \
 		  "image file or block device to use instead of memory" },   \
 		{ "readonly", "on: refuse to write; off" },                  \
+		{ "serial",                                                  \
+		  "serial number, up to 20 characters; from the address" },  \
 	{                                                                    \
 		"engine", "uring or threads: all image I/O by it; the best " \
 			  "there is"                                         \
