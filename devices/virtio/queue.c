@@ -235,7 +235,10 @@ void virtq_rewind(struct virtq *vq, struct virtq_place place)
 
 void virtq_want_notify(struct virtq *vq, bool want)
 {
-	if (vq->failed || vq->notify_off == !want)
+	/* An index of a split ring asks once: it has to move with the ring. */
+	bool asks_once = want && vq->event_idx && !vq->packed;
+
+	if (vq->failed || (vq->notify_off == !want && !asks_once))
 		return;
 	if (ops_of(vq)->want_notify(vq, want))
 		return;
