@@ -167,6 +167,73 @@ class Kernel(GuestTest):
         self.assertEqual(boots[1], boots[3])
 
 
+class Devices(GuestTest):
+    """Several in one guest, each with the driver of Debian's kernel."""
+
+    def test_virtio_disk(self):
+        """Files, discards and zeroes, by split rings and packed ones."""
+        made = self.make(
+            "mkdir /mnt && mount -t ext4 -o discard /dev/vda1 /mnt && cd /mnt "
+            "|| exit; rm vmlinuz; dd if=/dev/urandom of=blob bs=1M count=6 "
+            "2>/dev/null; sha256sum blob; cd /; umount /mnt;"
+            "cat /sys/block/vda/queue/discard_max_bytes;"
+            "for i in 1 2; do read -r a; done </sys/block/vda/stat;"
+            "cat /sys/block/vda/serial; grep virtio0 /proc/interrupts;"
+            "od -An -tx1 -j7 -N1 /sys/bus/virtio/devices/virtio0/features;"
+            "cut -c29,35 /sys/bus/virtio/devices/virtio0/features",
+            "virtio_pci,virtio_blk,ext4,crc32c_generic")
+        for options in ("interface=modern", "packed=on,queues=2",
+                        "interface=legacy,engine=threads"):
+            with self.subTest(options=options):
+                shutil.rmtree(self.path("root"), ignore_errors=True)
+                disk = self.bootable(made, 64 * MB)
+                used = os.stat(disk).st_blocks
+                said = self.run_guest(
+                    [f"virtio-blk,file={disk},serial=mine,{options}"],
+                    *self.direct(made), "-smp", "2")
+                blob = re.search(r"([0-9a-f]{64})  blob", said)[1]
+                self.assertIn("mine", said)
+                self.assertGreater(interrupts(said, "virtio0"), 10)
+                files = self.file_system(disk)
+                self.assertEqual(sha256(self.inside(files, "/blob")), blob)
+                # What was removed was given back, and is more than what came.
+                self.assertLess(os.stat(disk).st_blocks, used)
+
+    def test_boots_from_a_virtio_disk(self):
+        """Firmware has a driver of its own, and so has the kernel it loads."""
+        made = self.make("sha256sum /dev/vda", "virtio_pci,virtio_blk")
+        disk = self.bootable(made, 64 * MB)
+        self.assertIn(sha256(disk), self.run_guest(
+            [f"virtio-blk,file={disk},readonly=on"]))
+
+    def test_disks_and_network_cards_at_once(self):
+        """Two cards on one wire, an NVMe and a virtio disk, and edu."""
+        made = self.make(
+            "for d in /sys/class/net/eth*; do ip link set ${d##*/} up; done;"
+            # Each address is in a world of its own, or nothing is sent.
+            "unshare -n sleep 1000 & far=$!; sleep 1;"
+            "ip link set eth1 netns $far;"
+            "ip addr add 10.0.0.1/24 dev eth0;"
+            "nsenter -t $far -n ip addr add 10.0.0.2/24 dev eth1;"
+            "nsenter -t $far -n ip link set eth1 up;"
+            "ping -c 5 -i 0.2 -s 1400 10.0.0.2; kill $far;"
+            "cmp /dev/nvme0n1 /dev/vda && echo same;"
+            "for d in /sys/bus/pci/devices/*; do echo $(cat $d/vendor "
+            "$d/device); done", "nvme,virtio_pci,virtio_blk,virtio_net")
+        source = self.path("source")
+        with open(source, "wb") as file:
+            file.write(os.urandom(4 * MB))
+        shutil.copy(source, self.path("other"))
+        said = self.run_guest(
+            [f"nvme,file={source}", "virtio-net,peer=0000:03:00.0",
+             "virtio-net", f"virtio-blk,file={self.path('other')}", "edu"],
+            *self.direct(made))
+        self.assertIn("5 packets transmitted, 5 packets received, 0% packet "
+                      "loss", said)
+        self.assertIn("same", said)
+        self.assertIn("0x1234 0x11e8", said)
+
+
 class Nested(GuestTest):
     def test_the_kernels_vfio_in_a_guest_drives_edu_here(self):
         """An IOMMU of QEMU's, the stock VFIO, and a program on it: its MAP_DMA
