@@ -8,6 +8,8 @@
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
 #   make fuzz       no end of inputs      FUZZ_SECONDS=60
 #   make model      random calls on the core and on a model of the spec, on both hosts; SEED=n tells one
+#   make mutate     plants mistakes in the core, type1 and the PCI driver; N=60 some of them (all: hours)
+#   make coverage   branches of these that the tests reach, with a floor
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
@@ -62,6 +64,14 @@ fuzz:
 	@ninja -C build-fuzz --quiet fuzz
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
+mutate: all
+	@tools/deps check
+	@tests/mutate/mutate $(B) $(if $(N),-n $(N) -s $(if $(SEED),$(SEED),0)) -l $(B)/mutate.log
+
+coverage: deps-build
+	@tools/deps coverage
+	@tools/coverage
+
 check: all
 	@tools/deps check
 	@tools/check $(B)
@@ -91,4 +101,4 @@ uninstall: all
 	@tools/install $(B) $(abspath $(PREFIX)) uninstall
 
 clean:
-	rm -rf build build-address build-thread build-fuzz
+	rm -rf build build-address build-thread build-coverage build-fuzz

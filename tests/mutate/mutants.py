@@ -154,15 +154,29 @@ def target(text):
     return match[1] if match else None
 
 
+def is_assignment(text):
+    return bool(re.search(r' [|&+-]?= ', text)) or '(' not in text
+
+
+def words(text):
+    return set(re.findall(r'[A-Za-z_]\w*', re.sub(r'sizeof\([^()]*\)', '', text)))
+
+
+LOCKING = re.compile(r'(mutex|down|up)_\w+\(')
+
+
 def depend(one, two):
-    """The order of the two may matter."""
-    if '(' in one and '(' in two:
+    """The order of the two may matter, as far as the text tells."""
+    if LOCKING.match(one) or LOCKING.match(two):
+        return bool(words(one) & words(two)) or '(' in one and '(' in two
+    if is_assignment(one) and is_assignment(two):
+        return bool(target(one) and target(one) in two or
+                    target(two) and target(two) in one)
+    if not is_assignment(one) and not is_assignment(two):
         return True
-    if '(' in one or '(' in two:
-        words = re.findall(r'[A-Za-z_]\w*', one)
-        return bool(set(words) & set(re.findall(r'[A-Za-z_]\w*', two)))
-    return bool(target(one) and target(one) in two or
-                target(two) and target(two) in one)
+    assigned, called = (one, two) if is_assignment(one) else (two, one)
+    root = re.match(r'\W*(\w+)', target(assigned) or '')
+    return '(' in assigned or bool(root) and root[1] in words(called)
 
 
 def swaps(body, base):
