@@ -230,6 +230,17 @@ void sim_task_freed(const void *start, size_t size)
 	sim_each_task(check_wait, range);
 }
 
+bool sim_is_stack(const void *ptr)
+{
+	unsigned int i;
+
+	for (i = 1; i < nr_tasks; i++)
+		if ((const u8 *)ptr >= (const u8 *)tasks[i].stack &&
+		    (const u8 *)ptr < (const u8 *)tasks[i].stack + STACK_SIZE)
+			return true;
+	return false;
+}
+
 bool sim_is_awaited(const void *on)
 {
 	unsigned int i;
@@ -330,6 +341,7 @@ struct sim_task *sim_spawn(const char *name, void (*fn)(void *arg), void *arg)
 	task->priority = (1u << 30) + sim_random(1u << 20);
 	make_stack(task);
 	make_context(task);
+	sim_race_spawn(task);
 	sim_point();
 	return task;
 }
@@ -427,6 +439,7 @@ void sim_run(void)
 {
 	struct choice choice;
 	struct sim_task *next;
+	unsigned int i;
 
 	for (;;) {
 		look(&choice);
@@ -444,6 +457,8 @@ void sim_run(void)
 			      0x100000001b3ull;
 		switch_to(&tasks[0], next);
 	}
+	for (i = 1; i < nr_tasks; i++)
+		sim_race_join(&tasks[i]);
 }
 
 void sim_point(void)
@@ -507,6 +522,7 @@ static bool is_over(const struct sim_task *task, const void *on)
 void sim_join(struct sim_task *task)
 {
 	sim_block(is_over, task, "the end of a task", 0);
+	sim_race_join(task);
 	task->joined = true;
 }
 
@@ -549,6 +565,7 @@ void sim_begin(const struct sim_config *new)
 	sim_random(2);
 	every = rates[sim_random(ARRAY_SIZE(rates))];
 
+	sim_race_begin();
 	sim_count_begin();
 	sim_memory_begin();
 	sim_lock_begin();

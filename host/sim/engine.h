@@ -71,6 +71,13 @@ void __printf(1, 2) sim_trace_line(const char *fmt, ...);
 /* @file: what the name of its operations is. */
 const char *sim_cmd_name(const char *file, unsigned int cmd);
 
+/* ---- the order of accesses (race.c) ---- */
+
+void sim_race_spawn(const struct sim_task *task);
+void sim_race_join(const struct sim_task *task);
+void sim_race_freed(const void *start, size_t size);
+bool sim_is_stack(const void *ptr);
+
 /* ---- what must be 0 at the end of a run ---- */
 
 enum sim_count {
@@ -97,6 +104,7 @@ void sim_count(enum sim_count what, int change);
 
 /* ---- each file's part of a run's begin and end ---- */
 
+void sim_race_begin(void);
 void sim_count_begin(void);
 void sim_count_end(void);
 void sim_memory_begin(void);

@@ -107,6 +107,7 @@ void port_eventfd_put(struct port_eventfd *eventfd)
 void port_eventfd_signal(struct port_eventfd *eventfd)
 {
 	sim_point();
+	sim_release(eventfd);
 	eventfd->count++;
 	sim_point();
 }
@@ -126,6 +127,7 @@ static void watch_task(void *data)
 		sim_block(has_event, watch, "an event", 0);
 		if (watch->cancelled)
 			return;
+		sim_acquire(watch->eventfd);
 		watch->eventfd->count = 0;
 		watch->fn(watch->data);
 		lock_assert_none_held();

@@ -94,6 +94,7 @@ void port_fd_publish(int fd, struct port_file *file)
 {
 	if (WARN_ON(!is_pending(fd)))
 		return;
+	sim_release(file);
 	table[fd].file = file;
 	/* Somebody may use it, or close it, before the caller goes on. */
 	sim_point();
@@ -105,6 +106,7 @@ struct port_file *port_file_get(int fd)
 	if (fd < 0 || fd >= MAX_FDS || !table[fd].file)
 		return ERR_PTR(-EBADF);
 	table[fd].file->refs++;
+	sim_acquire(table[fd].file);
 	return table[fd].file;
 }
 
@@ -121,8 +123,10 @@ void port_file_put(struct port_file *file)
 	struct sim_task *self;
 
 	sim_point();
+	sim_release(file);
 	if (WARN_ON(!file->refs) || --file->refs)
 		return;
+	sim_acquire(file);
 	self = sim_current();
 	if (self->calls && sim_random(2)) {
 		file->next = self->put_later;

@@ -66,6 +66,7 @@ int port_iommu_attach(struct port_iommu *iommu, struct iommu_group *group)
 	WARN_ON(!group->owner);
 	if (sim_fails(SIM_ATTACH))
 		return sim_random(2) ? -EINVAL : -ENOMEM;
+	sim_release(group);
 	group->iommu = iommu;
 	iommu->nr_groups++;
 	sim_count(SIM_COUNT_ATTACHED, 1);
@@ -254,6 +255,8 @@ struct vfio_type1 *sim_device_type1(struct device *dev)
 {
 	struct iommu_group *group = dev->group;
 
+	if (group)
+		sim_acquire(group);
 	return group && group->iommu ? group->iommu->type1 : NULL;
 }
 

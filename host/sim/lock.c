@@ -71,6 +71,7 @@ void mutex_lock(struct mutex *m)
 	m->owner = held->owner;
 	sim_trace("takes %s", m->class->name);
 	lock_push(held, m, LOCK_EXCLUSIVE, m->class);
+	sim_acquire(m);
 	/* Who should have waited finds the lock's owner at its very begin. */
 	sim_point();
 }
@@ -81,6 +82,7 @@ void mutex_unlock(struct mutex *m)
 	if (!lock_may_release(sim_held(), m, LOCK_EXCLUSIVE, m->class,
 			      m->owner))
 		return;
+	sim_release(m);
 	m->locked = false;
 	m->owner = 0;
 	sim_trace("gives up %s", m->class->name);
@@ -127,6 +129,9 @@ static void down(struct rw_semaphore *sem, enum lock_mode mode)
 	sim_trace("takes %s for %s", sem->class->name,
 		  mode == LOCK_SHARED ? "reading" : "writing");
 	lock_push(&self->held, sem, mode, sem->class);
+	sim_acquire(sem);
+	if (mode == LOCK_EXCLUSIVE)
+		sim_acquire(&sem->readers);
 	sim_point();
 }
 
@@ -135,6 +140,8 @@ static void up(struct rw_semaphore *sem, enum lock_mode mode)
 	sim_point();
 	if (!lock_may_release(sim_held(), sem, mode, sem->class, sem->owner))
 		return;
+	/* Readers come after writers, and writers after both. */
+	sim_release(mode == LOCK_SHARED ? (void *)&sem->readers : sem);
 	if (mode == LOCK_SHARED) {
 		sem->readers--;
 	} else {
@@ -221,6 +228,7 @@ void reinit_completion(struct completion *done)
 void complete(struct completion *done)
 {
 	sim_point();
+	sim_release(done);
 	done->done++;
 	sim_trace("completes what %s waits for",
 		  sim_is_awaited(done) ? "somebody" : "nobody");
@@ -245,10 +253,12 @@ int port_wait(struct completion *done, unsigned int ms, bool interruptible)
 	self = sim_current();
 	self->interruptible = interruptible;
 	sim_block(is_done, done, "a completion", sim_now_ms() + ms);
-	if (done->done)
+	if (done->done) {
 		done->done--;
-	else
+		sim_acquire(done);
+	} else {
 		ret = interruptible && self->signalled ? -EINTR : -ETIME;
+	}
 	if (ret == -EINTR && !self->calls)
 		self->signalled = false;
 	self->interruptible = false;

@@ -89,6 +89,7 @@ void port_free(const void *ptr)
 		  piece->line);
 	sim_lock_freed(ptr, piece->size);
 	sim_task_freed(ptr, piece->size);
+	sim_race_freed(ptr, piece->size);
 	sim_count(SIM_COUNT_MEMORY, -1);
 #ifdef __SANITIZE_ADDRESS__
 	list_del(&piece->node);

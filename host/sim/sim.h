@@ -97,6 +97,11 @@ void sim_join(struct sim_task *task);
 void sim_interrupt(struct sim_task *task);
 /* Somebody waits for this lock or completion. */
 bool sim_is_awaited(const void *on);
+/* Who lets go of something, and who gets it: what the one did before is before
+ * what the other does after.  For tests whose tasks wait for each other by
+ * other means than the port's: accesses in no order are a bug. */
+void sim_release(const void *object);
+void sim_acquire(const void *object);
 /* A broken rule: the report, and the end of the program. */
 void __printf(1, 2) __attribute__((noreturn)) sim_bug(const char *fmt, ...);
 

@@ -157,6 +157,7 @@ void fake_remove(struct fake *fake)
 		nr_wanted--;
 	while (fake->holds)
 		sim_sleep_ms(1);
+	sim_acquire(fake);
 	sim_device_unbind(fake->dev);
 	sim_device_destroy(fake->dev);
 	/* Whoever still uses it is found out. */

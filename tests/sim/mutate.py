@@ -300,7 +300,8 @@ class Sweep:
         include = [os.path.dirname(path), 'host/sim', 'include', 'core',
                    'iommu', 'pci']
         command = [self.cc, '-std=gnu11', '-O0', '-w', '-D_GNU_SOURCE',
-                   '-fno-strict-aliasing', '-fvisibility=hidden']
+                   '-fno-strict-aliasing', '-fvisibility=hidden',
+                   '-fsanitize=thread']
         command += ['-I' + os.path.join(self.root, i) for i in include]
         command += [mutant, '-o', program, '-Wl,--start-group', *self.libs,
                     '-Wl,--end-group']

@@ -158,6 +158,7 @@ static void get_from_dev(void)
 		vfio_device_put(device);
 	}
 	sim_call_end();
+	sim_release(self);
 	self->holds--;
 }
 
@@ -295,6 +296,7 @@ static void listen_of(enum vfio_notify_type type, bool pin)
 	if (!ret)
 		vfio_unregister_notifier(self->dev, type, &nb);
 	sim_call_end();
+	sim_release(self);
 	self->holds--;
 }
 

@@ -5,6 +5,7 @@
  * would make every scenario pass.
  */
 #include "engine.h"
+#include "plant_race.h"
 #include "sweep.h"
 
 #include <stdlib.h>
@@ -507,6 +508,58 @@ static void seed_is_all(void)
 	sim_bug("%u seeds, each twice the same", MANY_SEEDS);
 }
 
+/* ---- accesses in no order ---- */
+
+static void race(void (*first)(void *arg), void (*second)(void *arg))
+{
+	struct sim_config config = { 0 };
+
+	for (config.seed = 1; config.seed <= MANY_SEEDS; config.seed++) {
+		sim_begin(&config);
+		race_begin();
+		sim_spawn("first", first, NULL);
+		sim_spawn("second", second, NULL);
+		sim_run();
+		race_end();
+		sim_end(NULL);
+	}
+}
+
+static void two_writes(void)
+{
+	race(race_write, race_write);
+}
+
+static void read_of_a_write(void)
+{
+	race(race_read, race_write);
+}
+
+static void one_lock(void)
+{
+	race(race_read_locked, race_write);
+}
+
+static void shared_lock(void)
+{
+	race(race_write_shared, race_write_shared);
+}
+
+static void plain_publishing(void)
+{
+	race(race_publish_plainly, race_use_published);
+}
+
+static void orders(void)
+{
+	race(order_write_locked, order_write_locked);
+	race(order_write_exclusive, order_read_shared);
+	race(order_read_shared, order_read_shared);
+	race(order_publish, race_use_published);
+	race(order_write_and_complete, order_wait_and_write);
+	sim_bug("what is in order is no race");
+}
+
 /* ---- faults of every kind, once and for good ---- */
 
 static void fail_at_each_site(void *arg)
@@ -721,6 +774,14 @@ static const struct plant plants[] = {
 	{ "seed_is_all_that_decides", seed_is_all, NULL, "each twice the same", false },
 	{ "every_place_fails_once_and_for_good", faults, NULL, "alone and for good", false },
 	{ "signal_ends_a_wait", signals, NULL, "was interrupted", false },
+#ifdef SIM_RACES
+	{ "writes_without_a_lock_are_seen", two_writes, NULL, "race at", false },
+	{ "read_of_what_another_writes_is_seen", read_of_a_write, NULL, "race at", false },
+	{ "lock_of_one_alone_is_seen", one_lock, NULL, "race at", false },
+	{ "write_under_a_lock_for_reading_is_seen", shared_lock, NULL, "race at", false },
+	{ "pointer_published_without_order_is_seen", plain_publishing, NULL, "race at", false },
+	{ "locks_waits_and_releases_are_order", orders, NULL, "is no race", false },
+#endif
 	LEFT(memory, "pieces of memory"),
 	LEFT(fd, "1 descriptors"),
 	LEFT(file, "1 open files"),
