@@ -106,8 +106,6 @@ static int add_sparse_mmap(struct vfio_pci_device *vdev, u32 bar, u32 nr,
 	sparse = port_zalloc(sizeof(*sparse) + nr * sizeof(sparse->areas[0]));
 	if (!sparse)
 		return -ENOMEM;
-	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
-	sparse->header.version = 1;
 	for (i = 0; i < nr && bar_area(vdev, bar, i, &off, &len); i++) {
 		sparse->areas[i].offset = off;
 		sparse->areas[i].size = len;

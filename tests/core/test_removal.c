@@ -6,6 +6,7 @@
  * that wait is done in the hook, and no time passes.
  */
 #include "fixture.h"
+#include "vfio.h"
 
 static struct user user;
 static struct fake *removed;
@@ -444,6 +445,36 @@ static void L5_group_being_removed_cannot_be_reached_anew(void **state)
 	user_close(&user);
 }
 
+/* Between the look-up and the open its last device goes. */
+static bool remove_meanwhile(enum port_cap cap)
+{
+	capable_hook = NULL;
+	fake_remove(removed);
+	return true;
+}
+
+static void L5_group_that_dies_while_it_is_opened_is_enodev(void **state)
+{
+	host_policy_set(true);
+	removed = fake_add("d1", -1);
+	capable_hook = remove_meanwhile;
+	assert_int_equal(host_node_open("noiommu-0", O_RDWR), -ENODEV);
+}
+
+static void M2_end_with_anything_left_is_a_bug(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+
+	expect_warns();
+	vfio_exit();
+	/* A backend, a group, a device. */
+	assert_int_equal(warns_taken(), 3);
+	/* All is still there but what vfio_exit() has undone. */
+	mutex_init(&vfio.lock);
+	assert_int_equal(vfio_register_iommu_driver(&vfio_noiommu_ops), 0);
+	fake_remove(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +496,8 @@ int main(void)
 		WAIT_TEST(B4_device_counts_as_viable_until_it_is_unbound),
 		WAIT_TEST(L5_device_being_removed_cannot_be_reached_anew),
 		WAIT_TEST(L5_group_being_removed_cannot_be_reached_anew),
+		WAIT_TEST(L5_group_that_dies_while_it_is_opened_is_enodev),
+		WAIT_TEST(M2_end_with_anything_left_is_a_bug),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

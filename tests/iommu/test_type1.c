@@ -198,6 +198,28 @@ static void I3_get_info_has_the_chain_of_linux(void **state)
 	space_close(space);
 }
 
+static void
+I3_get_info_of_a_host_without_ranges_has_no_such_capability(void **state)
+{
+	u8 buf[512] __attribute__((aligned(8))) = { 0 };
+	struct vfio_iommu_type1_info *info = (void *)buf;
+	struct vfio_type1 *space = space_open(VFIO_TYPE1v2_IOMMU);
+	struct vfio_info_cap_header *cap;
+	unsigned int nr = 0;
+	u32 at;
+
+	fake.nr_ranges = 0;
+	info->argsz = sizeof(buf);
+	assert_int_equal(space_ioctl(space, VFIO_IOMMU_GET_INFO, info), 0);
+	for (at = info->cap_offset; at; at = cap->next, nr++) {
+		cap = (void *)(buf + at);
+		assert_int_not_equal(cap->id,
+				     VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	}
+	assert_int_equal(nr, 2);
+	space_close(space);
+}
+
 static void I3_get_info_short_of_the_chain_tells_how_much(void **state)
 {
 	struct vfio_type1 *space = space_open(VFIO_TYPE1v2_IOMMU);
@@ -296,6 +318,7 @@ int main(void)
 		TEST(I3_group_that_reserves_a_mapped_range_is_einval),
 		TEST(I3_release_undoes_everything),
 		TEST(I3_get_info_has_the_chain_of_linux),
+		TEST(I3_get_info_of_a_host_without_ranges_has_no_such_capability),
 		TEST(I3_get_info_short_of_the_chain_tells_how_much),
 		TEST(I3_get_info_writes_no_more_than_argsz),
 		TEST(I3_get_info_refuses_bad_arguments),

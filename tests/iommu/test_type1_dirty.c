@@ -637,6 +637,30 @@ static void I3_unmap_whose_tracking_is_stopped_is_einval(void **state)
 	assert_int_equal(space_unmap(space, IOVA, SIZE), SIZE);
 }
 
+/* The second page of bits cannot be written: what was in it counts as dirty
+ * until the next time, and the first one was told. */
+static void I3_bits_that_did_not_arrive_are_not_lost(void **state)
+{
+	const u64 size = 256 * MIB, half = size / PAGE_SIZE / 2;
+	u64 *map = user_alloc(2 * PAGE_SIZE);
+	u64 i;
+
+	must_map(0, size, READ_WRITE);
+	assert_int_equal(control(START), 0);
+	device_writes(3 * PAGE_SIZE, 1);
+	assert_int_equal(mprotect((u8 *)map + PAGE_SIZE, PAGE_SIZE, PROT_READ),
+			 0);
+	assert_int_equal(get_bitmap(0, size, map), -EFAULT);
+	assert_bits(map, half, 3, 1);
+	assert_int_equal(mprotect((u8 *)map + PAGE_SIZE, PAGE_SIZE,
+				  PROT_READ | PROT_WRITE),
+			 0);
+	assert_int_equal(get_bitmap(0, size, map), 0);
+	for (i = 0; i < 2 * half; i++)
+		assert_int_equal(bit_is_set(map, i), i >= half);
+	user_free(map, 2 * PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -648,6 +672,7 @@ int main(void)
 		DIRTY_TEST(I3_get_bitmap_refuses_bad_arguments),
 		DIRTY_TEST(I3_get_bitmap_that_cuts_a_mapping_is_einval),
 		DIRTY_TEST(I3_get_bitmap_up_to_the_last_page),
+		DIRTY_TEST(I3_bits_that_did_not_arrive_are_not_lost),
 		DIRTY_TEST(I3_written_pages_are_dirty_and_no_others),
 		DIRTY_TEST(I3_pin_is_dirty_as_far_as_it_was_written),
 		DIRTY_TEST(I3_bits_of_holes_are_left_alone),

@@ -173,7 +173,8 @@ def depend(one, two):
         return bool(target(one) and target(one) in two or
                     target(two) and target(two) in one)
     if not is_assignment(one) and not is_assignment(two):
-        return True
+        # Of two of one name, mutex_destroy() say, either may be first.
+        return one.split('(')[0] != two.split('(')[0]
     assigned, called = (one, two) if is_assignment(one) else (two, one)
     root = re.match(r'\W*(\w+)', target(assigned) or '')
     return '(' in assigned or bool(root) and root[1] in words(called)

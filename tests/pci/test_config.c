@@ -448,6 +448,50 @@ static void vendor_capability_of_any_length_stays_inside(void **state)
 			 0x55667788);
 }
 
+static void vendor_capability_is_writable_up_to_its_own_length(void **state)
+{
+	/* A list that leaves room behind it. */
+	fake->power_on[VENDOR + 2] = 8;
+	fake_put(fake->power_on, EXT_VENDOR + 4, 4, 0x00c10000);
+	start();
+	config_write(&user, VENDOR + 4, 4, 0x11223344);
+	config_write(&user, VENDOR + 8, 4, 0x55667788);
+	assert_int_equal(fake_get(fake->config, VENDOR + 4, 4), 0x11223344);
+	assert_int_equal(fake_get(fake->config, VENDOR + 8, 4),
+			 fake_get(fake->power_on, VENDOR + 8, 4));
+	config_write(&user, EXT_VENDOR + 8, 4, 0x11223344);
+	config_write(&user, EXT_VENDOR + 12, 4, 0x55667788);
+	assert_int_equal(fake_get(fake->config, EXT_VENDOR + 8, 4), 0x11223344);
+	assert_int_equal(fake_get(fake->config, EXT_VENDOR + 12, 4),
+			 fake_get(fake->power_on, EXT_VENDOR + 12, 4));
+}
+
+/* A length beyond the place up to the next capability means up to there. */
+static void
+vendor_capability_of_too_great_a_length_ends_at_the_next(void **state)
+{
+	fake->power_on[VENDOR + 2] = 0xff;
+	start();
+	config_write(&user, VENDOR + 4, 4, 0x11223344);
+	config_write(&user, AF + 2, 1, 0);
+	assert_int_equal(fake_get(fake->config, VENDOR + 4, 4), 0x11223344);
+	assert_int_equal(config_read(&user, AF, 4),
+			 fake_get(fake->power_on, AF, 4));
+}
+
+/* Version 1 of the capability has no second control register. */
+static void first_express_version_has_no_second_registers(void **state)
+{
+	fake_put(fake->power_on, EXP + 2, 2,
+		 (fake_get(fake->power_on, EXP + 2, 2) & ~0xf) | 1);
+	start();
+	config_write(&user, EXP + 0x28, 2, 0x0011);
+	assert_int_equal(fake_get(fake->config, EXP + 0x28, 2),
+			 fake_get(fake->power_on, EXP + 0x28, 2));
+	config_write(&user, EXP + 8, 2, 0x2810);
+	assert_int_equal(fake_get(fake->config, EXP + 8, 2) & 0x0010, 0x0010);
+}
+
 /* ---- lengths and limits ---- */
 
 static void reads_of_any_length_and_place_agree(void **state)
@@ -793,6 +837,9 @@ int main(void)
 		test(extended_space_that_answers_nothing_has_no_list),
 		test(extended_space_without_a_list_is_the_functions_own),
 		test(vendor_capability_of_any_length_stays_inside),
+		test(vendor_capability_is_writable_up_to_its_own_length),
+		test(vendor_capability_of_too_great_a_length_ends_at_the_next),
+		test(first_express_version_has_no_second_registers),
 		test(reads_of_any_length_and_place_agree),
 		test(plain_reads_and_writes_move_on),
 		test(write_is_cut_into_aligned_accesses),

@@ -260,6 +260,25 @@ static void enable_bits_are_not_the_programs_to_write(void **state)
 	assert_int_equal(msix_enabled(), 1);
 }
 
+/* A program that has closed its input gets that number. */
+static void eventfd_may_be_number_0(void **state)
+{
+	int input = dup(0), zero = 0;
+
+	start();
+	assert_int_equal(close(0), 0);
+	assert_int_equal(new_eventfd(), 0);
+	assert_int_equal(set_eventfds(&user, MSIX_INDEX, 0, 1, &zero), 0);
+	fake_fire(fake, 0);
+	assert_int_equal(eventfd_take(0), 1);
+	assert_int_equal(set_none(&user, MSIX_INDEX, TRIGGER, 0, 0), 0);
+	close(0);
+	if (input >= 0) {
+		assert_int_equal(dup2(input, 0), 0);
+		close(input);
+	}
+}
+
 static void eventfd_of_minus_1_leaves_a_vector_silent(void **state)
 {
 	const int some[] = { -1, fds[1], -1 };
@@ -723,6 +742,7 @@ int main(void)
 		test(msix_wires_each_vector_to_its_eventfd),
 		test(msi_wires_each_message_to_its_eventfd),
 		test(enable_bits_are_not_the_programs_to_write),
+		test(eventfd_may_be_number_0),
 		test(eventfd_of_minus_1_leaves_a_vector_silent),
 		test(range_in_the_middle_changes_nothing_else),
 		test(first_range_that_starts_above_0_enables_up_to_its_end),
