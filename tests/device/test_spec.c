@@ -252,7 +252,7 @@ static void bad_strings_say_what_is_wrong(void **state)
 		{ "", -ENOENT, "no model \"\"; there are: " },
 		{ "edo", -ENOENT, "no model \"edo\"; did you mean edu?" },
 		{ "EDU", -ENOENT, "no model \"EDU\"; there are: edu" },
-		{ "e1000", -ENOENT, "or the path of a shared object" },
+		{ "floppy", -ENOENT, "or the path of a shared object" },
 		{ "edu,dmamask=1", -EINVAL, "did you mean dma_mask?" },
 		{ "edu,colour=red", -EINVAL,
 		  "no option \"colour\"; there are: dma_mask, addr, group" },
