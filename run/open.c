@@ -62,6 +62,7 @@ static int open_file(const struct path *path, int flags, mode_t mode)
 			       : -errno;
 	path_watch_fd(fd, path->kind);
 	bus_file_opened(fd, path, flags);
+	pagemap_opened(path->name);
 	if (path->kind == PATH_KVM)
 		host_hide_traps();
 	return fresh_fd(fd);

@@ -265,16 +265,6 @@ ssize_t preload_writev(int fd, const struct iovec *iov, int n)
 	return vector(fd, iov, n, -1, VECTOR_WRITE);
 }
 
-/* What _FORTIFY_SOURCE promised of the buffer. */
-void __chk_fail(void) __attribute__((noreturn));
-
-static size_t checked(size_t len, size_t room)
-{
-	if (len > room)
-		__chk_fail();
-	return len;
-}
-
 /* ---- the wrappers that calls.def says all of ---- */
 
 #define PATH(type, call, params, args)        \

@@ -106,6 +106,19 @@ const char *preload_rundir(void);
 /* writev() to a descriptor of ours: what it wrote or a negated errno. */
 ssize_t preload_writev(int fd, const struct iovec *iov, int n);
 
+/* What _FORTIFY_SOURCE promised of the buffer: @len, if there is @room. */
+void __chk_fail(void) __attribute__((noreturn));
+
+static inline size_t preload_checked(size_t len, size_t room)
+{
+	if (len > room)
+		__chk_fail();
+	return len;
+}
+
+/* pagemap.c: a file @name was opened. */
+void pagemap_opened(const char *name);
+
 /* join.c: lets the launcher of the run in @rundir tell the host of this process
  * what happens to its devices, beginning with what has.  0 or a negated errno
  * after a message. */

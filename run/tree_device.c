@@ -314,15 +314,13 @@ void tree_put_groups(struct tree *t, const struct host_pci_sysfs *devices,
 	tree_dir(t, HIDDEN);
 	put_node(t, "vfio", 0666, makedev(MISC_MAJOR, VFIO_MINOR));
 	for (i = 0; i < n; i++) {
-		if (devices[i].group < 0)
-			continue;
 		if (group_is_new(devices, i))
 			put_group(t, &devices[i]);
 		if (devices[i].grouped)
 			link_group(t, &devices[i]);
 	}
 	for (i = 0; i < n; i++)
-		if (devices[i].group >= 0 && group_is_new(devices, i))
+		if (group_is_new(devices, i))
 			update_group(t, devices, n, &devices[i]);
 }
 
@@ -341,13 +339,11 @@ int tree_device_changed(const struct rundir *dir,
 		tree_unlink(&t, "sys/bus/pci/drivers/%s/%s", was, dev->name);
 	}
 	put_driver(&t, dev);
-	if (dev->group >= 0) {
-		if (!dev->grouped)
-			unlink_group(&t, dev);
-		update_group(&t, devices, n, dev);
-		if (dev->grouped)
-			link_group(&t, dev);
-	}
+	if (!dev->grouped)
+		unlink_group(&t, dev);
+	update_group(&t, devices, n, dev);
+	if (dev->grouped)
+		link_group(&t, dev);
 	return t.err;
 }
 
@@ -362,8 +358,7 @@ int tree_device_removed(const struct rundir *dir,
 	tree_unlink(&t, "sys/bus/pci/devices/%s", dev->name);
 	unlink_group(&t, dev);
 	rundir_remove_tree(dir->fd, path);
-	if (dev->group >= 0)
-		update_group(&t, devices, n, dev);
+	update_group(&t, devices, n, dev);
 	return t.err;
 }
 

@@ -13,7 +13,8 @@ struct device {
 	struct list_head node; /* bus_lock */
 	struct iommu_group *group; /* bus_lock; read without it */
 	const struct host_driver *driver; /* bus_lock */
-	int made_id; /* bus_lock; of the group made for it last, or -1 */
+	struct list_head lone; /* bus_lock; of loners */
+	int made_id; /* of the group that is made for it; -1: it has a real one */
 	bool has_iommu;
 	char name[];
 };
@@ -32,6 +33,8 @@ struct iommu_group {
 /* A leaf: but for messages nothing is called with it held. */
 static pthread_mutex_t bus_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list_head groups = { &groups, &groups }; /* bus_lock */
+/* Devices behind no IOMMU. */
+static struct list_head loners = { &loners, &loners }; /* bus_lock */
 
 /* ---- groups ---- */
 
@@ -82,11 +85,23 @@ static void join_group(struct device *dev, struct iommu_group *group)
 	smp_store_release(&dev->group, group);
 }
 
+/* The number of a group that is made, or is to be. */
+static bool is_made_id(int id)
+{
+	struct device *dev;
+
+	list_for_each_entry(dev, &loners, lone) {
+		if (dev->made_id == id)
+			return true;
+	}
+	return false;
+}
+
 static int lowest_free_id(void)
 {
 	int id = 0;
 
-	while (find_group(id))
+	while (find_group(id) || is_made_id(id))
 		id++;
 	return id;
 }
@@ -104,6 +119,7 @@ static struct device *new_device(const char *name, bool has_iommu)
 	dev->has_iommu = has_iommu;
 	dev->made_id = -1;
 	INIT_LIST_HEAD(&dev->node);
+	INIT_LIST_HEAD(&dev->lone);
 	return dev;
 }
 
@@ -111,7 +127,7 @@ static int join_real_group(struct device *dev, int id)
 {
 	struct iommu_group *group = find_group(id);
 
-	if (group && group->made) {
+	if (is_made_id(id)) {
 		port_err(
 			"%s: group %d is a made-up one of noiommu mode already; give the device another group",
 			dev->name, id);
@@ -134,15 +150,22 @@ struct device *host_device_create(const char *name, int group_id)
 
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
-	if (group_id < 0)
-		return dev;
 	pthread_mutex_lock(&bus_lock);
-	ret = join_real_group(dev, group_id);
+	if (group_id < 0) {
+		/* Always the same number, since /sys shows it. */
+		dev->made_id = lowest_free_id();
+		list_add_tail(&dev->lone, &loners);
+		ret = 0;
+	} else {
+		ret = join_real_group(dev, group_id);
+	}
 	pthread_mutex_unlock(&bus_lock);
 	if (ret) {
 		port_free(dev);
 		return ERR_PTR(ret);
 	}
+	if (group_id < 0)
+		return dev;
 	/* V3: the core may know the group, and takes locks of its own. */
 	vfio_group_device_added(dev->group, dev);
 	return dev;
@@ -155,6 +178,7 @@ void host_device_destroy(struct device *dev)
 
 	host_device_unbind(dev);
 	pthread_mutex_lock(&bus_lock);
+	list_del_init(&dev->lone);
 	group = dev->group;
 	smp_store_release(&dev->group, NULL);
 	if (group) {
@@ -250,12 +274,10 @@ int host_device_group_id(struct device *dev)
 	return id;
 }
 
-/* The same number as the last time, where that can be: /sys has it. */
-static int made_group_id(struct device *dev)
+/* Its own, but for a group of before that somebody still holds. */
+static int made_id(struct device *dev)
 {
-	if (dev->made_id < 0 || find_group(dev->made_id))
-		dev->made_id = lowest_free_id();
-	return dev->made_id;
+	return find_group(dev->made_id) ? lowest_free_id() : dev->made_id;
 }
 
 /* One reference is the device's, one the caller's. */
@@ -265,7 +287,7 @@ struct iommu_group *port_iommu_group_make(struct device *dev, const char *name)
 
 	pthread_mutex_lock(&bus_lock);
 	if (!WARN_ON(dev->group))
-		group = new_group(made_group_id(dev), true);
+		group = new_group(made_id(dev), true);
 	if (group) {
 		group->refs++;
 		join_group(dev, group);
@@ -381,4 +403,5 @@ void host_bus_after_fork(void)
 {
 	pthread_mutex_init(&bus_lock, NULL);
 	INIT_LIST_HEAD(&groups);
+	INIT_LIST_HEAD(&loners);
 }

@@ -227,8 +227,7 @@ void host_device_destroy(struct device *dev);
 /* 0, or -EBUSY: the group's DMA is owned and @driver wants its own (V2). */
 int host_device_bind(struct device *dev, const struct host_driver *driver);
 void host_device_unbind(struct device *dev);
-/* The number of its group, or of the one that was made for it last; -1: there
- * was none. */
+/* The number of its group, or of the one that noiommu mode makes for it. */
 int host_device_group_id(struct device *dev);
 /* The address space @dev does DMA in, or NULL: port_iommu_attach(). */
 struct vfio_type1 *host_device_type1(struct device *dev);
@@ -258,7 +257,7 @@ const struct anyvfio_model *host_model(unsigned int i); /* NULL: no more */
 struct host_pci_sysfs {
 	char name[16]; /* 0000:01:00.0 */
 	char driver[HOST_DRIVER_LEN]; /* empty: none */
-	int group; /* its own, or the one made for it last; -1: none */
+	int group; /* its own, or the one that is made for it */
 	bool noiommu; /* the group is a made-up one */
 	bool grouped; /* it is in it */
 	uint16_t config_size;

@@ -276,23 +276,6 @@ static void unmake_function(struct anyvfio_device *fn)
 	function_irq_exit(fn);
 }
 
-/* A device without an IOMMU has the group that vfio-pci makes for it: it is
- * made at once, so that its number does not depend on when that happens. */
-static int bind_first(struct anyvfio_device *fn)
-{
-	int ret = 0;
-
-	if (fn->group < 0 && fn->run->noiommu) {
-		ret = host_pci_bind(fn, "vfio-pci");
-		if (ret)
-			return ret;
-		host_pci_unbind(fn);
-	}
-	if (fn->first_driver.name[0])
-		ret = host_pci_bind(fn, fn->first_driver.name);
-	return ret;
-}
-
 struct anyvfio_device *host_pci_create(const char *spec, unsigned int index,
 				       const struct host_config *config)
 {
@@ -314,7 +297,8 @@ struct anyvfio_device *host_pci_create(const char *spec, unsigned int index,
 		ret = PTR_ERR(fn->dev);
 		goto err_unmake;
 	}
-	ret = bind_first(fn);
+	if (fn->first_driver.name[0])
+		ret = host_pci_bind(fn, fn->first_driver.name);
 	if (ret)
 		goto err_destroy_device;
 	return fn;

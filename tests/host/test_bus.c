@@ -119,9 +119,12 @@ static void B1_made_group_takes_a_free_id_and_goes_with_its_device(void **state)
 {
 	struct device *a = device("a", 0), *b = device("b", 2);
 	struct device *x = device("x", -1), *y = device("y", -1);
-	struct iommu_group *gx = port_iommu_group_make(x, "vfio-noiommu");
-	struct iommu_group *gy = port_iommu_group_make(y, "vfio-noiommu");
+	struct iommu_group *gx, *gy;
 
+	/* Whichever comes first, and before either does. */
+	assert_int_equal(host_device_group_id(x), 1);
+	gy = port_iommu_group_make(y, "vfio-noiommu");
+	gx = port_iommu_group_make(x, "vfio-noiommu");
 	assert_int_equal(port_iommu_group_id(gx), 1);
 	assert_int_equal(port_iommu_group_id(gy), 3);
 	assert_true(port_iommu_group_is_made(gx));
@@ -148,7 +151,9 @@ static void device_cannot_join_a_made_group(void **state)
 	struct iommu_group *group = port_iommu_group_make(x, "vfio-noiommu");
 
 	assert_int_equal(PTR_ERR(host_device_create("y", 0)), -EEXIST);
+	port_iommu_group_remove_device(x);
 	port_iommu_group_put(group);
+	assert_int_equal(PTR_ERR(host_device_create("y", 0)), -EEXIST);
 	host_device_destroy(x);
 }
 
