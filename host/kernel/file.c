@@ -18,7 +18,7 @@ static int open_release(struct inode *inode, struct file *file)
 
 	open->ops->release(open->priv);
 	if (open->inode)
-		mapping_inode_put(open->inode);
+		iput(open->inode);
 	kfree(open);
 	return 0;
 }
@@ -91,7 +91,7 @@ struct port_file *port_file_create(const char *name,
 		return ERR_PTR(-ENOMEM);
 	open->ops = ops;
 	open->priv = priv;
-	open->inode = mapping_inode_get();
+	open->inode = mapping_inode_alloc();
 	if (IS_ERR(open->inode)) {
 		ret = PTR_ERR(open->inode);
 		goto err_free;
@@ -108,7 +108,7 @@ struct port_file *port_file_create(const char *name,
 	return (struct port_file *)file;
 
 err_inode:
-	mapping_inode_put(open->inode);
+	iput(open->inode);
 err_free:
 	kfree(open);
 	return ERR_PTR(ret);

@@ -2,7 +2,7 @@
 /*
  * Inodes for mappings. All anonymous descriptors of the kernel share one inode;
  * one whose mappings have to be taken back needs one of its own, from a file
- * system nobody sees.
+ * system nobody sees, which is there as long as the module.
  */
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -17,32 +17,27 @@ static int mapping_fs_init_context(struct fs_context *fc)
 	return init_pseudo(fc, MAPPING_FS_MAGIC) ? 0 : -ENOMEM;
 }
 
+/* No owner: what is mounted would keep the module from being unloaded. */
 static struct file_system_type mapping_fs = {
 	.name = "anyvfio",
-	.owner = THIS_MODULE,
 	.init_fs_context = mapping_fs_init_context,
 	.kill_sb = kill_anon_super,
 };
 
 static struct vfsmount *mapping_mount;
-static int mapping_mounts;
 
-struct inode *mapping_inode_get(void)
+struct inode *mapping_inode_alloc(void)
 {
-	struct inode *inode;
-	int ret;
-
-	ret = simple_pin_fs(&mapping_fs, &mapping_mount, &mapping_mounts);
-	if (ret)
-		return ERR_PTR(ret);
-	inode = alloc_anon_inode(mapping_mount->mnt_sb);
-	if (IS_ERR(inode))
-		simple_release_fs(&mapping_mount, &mapping_mounts);
-	return inode;
+	return alloc_anon_inode(mapping_mount->mnt_sb);
 }
 
-void mapping_inode_put(struct inode *inode)
+int mapping_inode_init(void)
 {
-	iput(inode);
-	simple_release_fs(&mapping_mount, &mapping_mounts);
+	mapping_mount = kern_mount(&mapping_fs);
+	return PTR_ERR_OR_ZERO(mapping_mount);
+}
+
+void mapping_inode_exit(void)
+{
+	kern_unmount(mapping_mount);
 }

@@ -22,8 +22,9 @@ int node_init(void);
 void node_exit(void);
 
 /* inode.c: an inode for the mappings of one description */
-struct inode *mapping_inode_get(void);
-void mapping_inode_put(struct inode *inode);
+int mapping_inode_init(void);
+void mapping_inode_exit(void);
+struct inode *mapping_inode_alloc(void);
 
 /* kvm.c: found by KVM by name (X6) */
 bool vfio_file_is_valid(struct file *file);

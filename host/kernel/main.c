@@ -23,12 +23,21 @@ static int __init vfio_module_init(void)
 {
 	int ret;
 
-	ret = node_init();
+	ret = mapping_inode_init();
 	if (ret)
 		return ret;
+	ret = node_init();
+	if (ret)
+		goto err_inode;
 	ret = vfio_init();
 	if (ret)
-		node_exit();
+		goto err_node;
+	return 0;
+
+err_node:
+	node_exit();
+err_inode:
+	mapping_inode_exit();
 	return ret;
 }
 
@@ -36,6 +45,7 @@ static void __exit vfio_module_exit(void)
 {
 	vfio_exit();
 	node_exit();
+	mapping_inode_exit();
 }
 
 module_init(vfio_module_init);
