@@ -204,9 +204,10 @@ static long vfio_container_ioctl_backend(struct vfio_container *container,
 
 static long container_ioctl(void *priv, unsigned int cmd, unsigned long arg)
 {
-	switch (cmd) {
-	case VFIO_GET_API_VERSION:
+	/* Before all else, with no register to save for it. */
+	if (cmd == VFIO_GET_API_VERSION)
 		return VFIO_API_VERSION;
+	switch (cmd) {
 	case VFIO_CHECK_EXTENSION:
 		return vfio_container_ioctl_check_extension(priv, arg);
 	case VFIO_SET_IOMMU:

@@ -117,7 +117,7 @@ bool vfio_group_drop_device(struct vfio_group *group)
 	list_del(&group->node);
 	port_group_node_del(group->id, group->noiommu);
 	mutex_lock(&group->users_lock);
-	group->dead = true;
+	WRITE_ONCE(group->dead, true);
 	mutex_unlock(&group->users_lock);
 	return true;
 }
@@ -175,7 +175,7 @@ static struct vfio_container *drop_user(struct vfio_group *group)
 		complete(&group->drained);
 	if (WARN_ON(!group->container_users) || --group->container_users)
 		return NULL;
-	group->container = NULL;
+	WRITE_ONCE(group->container, NULL);
 	return container;
 }
 
@@ -285,25 +285,23 @@ static long vfio_group_ioctl_get_status(struct vfio_group *group,
 {
 	const size_t size = offsetofend(struct vfio_group_status, flags);
 	struct vfio_group_status status;
-	bool dead, attached;
 
 	if (port_copy_in(&status, arg, size))
 		return -EFAULT;
 	if (status.argsz < size)
 		return -EINVAL;
 
-	mutex_lock(&group->users_lock);
-	dead = group->dead;
-	attached = group->container;
-	mutex_unlock(&group->users_lock);
-	if (dead)
+	/* Old news when it is told, with a lock or without. */
+	if (READ_ONCE(group->dead))
 		return -ENODEV;
-
-	status.flags = 0;
-	if (attached)
-		status.flags |= VFIO_GROUP_FLAGS_CONTAINER_SET;
-	if (vfio_group_is_viable(group))
-		status.flags |= VFIO_GROUP_FLAGS_VIABLE;
+	/* An attached group is ours, which only a viable one can become (V2). */
+	if (READ_ONCE(group->container))
+		status.flags = VFIO_GROUP_FLAGS_VIABLE |
+			       VFIO_GROUP_FLAGS_CONTAINER_SET;
+	else
+		status.flags = vfio_group_is_viable(group)
+				       ? VFIO_GROUP_FLAGS_VIABLE
+				       : 0;
 	return port_copy_out(arg, &status, size);
 }
 
@@ -329,7 +327,7 @@ static int attach(struct vfio_group *group, struct vfio_container *container)
 	if (ret)
 		return ret;
 	mutex_lock(&group->users_lock);
-	group->container = container;
+	WRITE_ONCE(group->container, container);
 	group->container_users = 1;
 	group->attached = true;
 	mutex_unlock(&group->users_lock);

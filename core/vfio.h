@@ -127,7 +127,8 @@ struct vfio_group {
 	struct mutex lock;
 	bool opened; /* lock */
 
-	/* @container and @attached change under @lock as well. */
+	/* @container and @attached change under @lock as well; GET_STATUS
+	 * reads @container and @dead with neither. */
 	struct mutex users_lock;
 	struct vfio_container *container;
 	unsigned int container_users; /* L3; 0: no container */
