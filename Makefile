@@ -14,6 +14,7 @@
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
 #   make vm-test    the modules in virtual machines   KERNEL=6.12 or 7.3
+#   make vm-bench   the modules beside the kernel's own VFIO   KERNEL=6.1 or those
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured; make uninstall
 #
 # A missing Debian package is installed (as root, or with sudo) and named.
@@ -25,7 +26,7 @@ FUZZ_SECONDS ?= 60
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night fuzz check bench module vm-test docs install uninstall clean deps-build
+.PHONY: all demo test sim sim-night fuzz check bench module vm-test vm-bench docs install uninstall clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -87,6 +88,10 @@ module:
 vm-test:
 	@tools/deps vm
 	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
+
+vm-bench:
+	@tools/deps vm
+	@tools/vm-bench $(KERNEL)
 
 docs:
 	@tools/deps docs
