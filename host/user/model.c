@@ -18,10 +18,8 @@
 #define SYMBOL "anyvfio_model"
 
 static const struct anyvfio_model *const models[] = {
-	&anyvfio_edu_model,
-	&anyvfio_nvme_model,
-	&anyvfio_e1000_model,
-	&anyvfio_virtio_blk_model,
+	&anyvfio_edu_model,	   &anyvfio_nvme_model,
+	&anyvfio_e1000_model,	   &anyvfio_virtio_blk_model,
 	&anyvfio_virtio_net_model,
 };
 
