@@ -18,7 +18,7 @@
 
 #define BLOCK 4096
 #define DEPTH 32
-#define READS 2048 /* in one run */
+#define READS 128 /* in one run */
 
 static aio_context_t aio;
 static struct iocb iocbs[DEPTH];
@@ -28,7 +28,7 @@ struct disk {
 	const char *key;
 	int fd;
 	uint64_t blocks;
-	double runs[2][BENCH_RUNS]; /* one at a time, many */
+	double one, many; /* the least of all runs */
 };
 
 static uint64_t random_block(const struct disk *disk)
@@ -91,13 +91,18 @@ static void open_disk(struct disk *disk, const char *path, const char *key)
 		errx(1, "%s: is empty", path);
 }
 
-static void print(struct disk *disk, const char *what, double *runs)
+static void take_least(double *least, double ns)
+{
+	if (!*least || ns < *least)
+		*least = ns;
+}
+
+static void print(const struct disk *disk, const char *what, double ns)
 {
 	char key[64];
 
-	qsort(runs, BENCH_RUNS, sizeof(runs[0]), bench_compare);
 	snprintf(key, sizeof(key), "%s_%s", disk->key, what);
-	bench_print(key, runs[BENCH_RUNS / 2]);
+	bench_print(key, ns);
 }
 
 int main(int argc, char **argv)
@@ -114,13 +119,14 @@ int main(int argc, char **argv)
 		open_disk(&disks[i], argv[1 + 2 * i], argv[2 + 2 * i]);
 	for (run = 0; run < BENCH_RUNS; run++) {
 		for (i = 0; i < 2; i++) {
-			disks[i].runs[0][run] = read_blocks(&disks[i], 1);
-			disks[i].runs[1][run] = read_blocks(&disks[i], DEPTH);
+			take_least(&disks[i].one, read_blocks(&disks[i], 1));
+			take_least(&disks[i].many,
+				   read_blocks(&disks[i], DEPTH));
 		}
 	}
 	for (i = 0; i < 2; i++) {
-		print(&disks[i], "one", disks[i].runs[0]);
-		print(&disks[i], "many", disks[i].runs[1]);
+		print(&disks[i], "one", disks[i].one);
+		print(&disks[i], "many", disks[i].many);
 	}
 	return 0;
 }
