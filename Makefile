@@ -2,7 +2,7 @@
 # The front door. Each target is a line or three; the work is in meson and tools/.
 #
 #   make            build into build/ (the launcher is build/anyvfio)
-#   make demo       an unmodified qemu-img on a software NVMe controller
+#   make demo       an unmodified qemu-img, and a guest of QEMU's, on a software NVMe
 #   make test       every test            SAN=address or SAN=thread: under it
 #   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders

@@ -14,12 +14,10 @@ import client
 from client import ClientTest, HERE
 
 LIMIT = 300     # seconds: only what hangs takes that long
-VMRUN = os.path.join(HERE, "..", "vm", "vmrun")
-# mke2fs and its kin are an administrator's, but need no right.
+VM = os.path.join(HERE, "..", "vm")
+# e2fsck and its kin are an administrator's, but anybody may use them.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
-GRUB = "/usr/lib/grub/i386-pc"
-SECTOR = 512
-FIRST = 2048    # the first sector of a disk's only partition
+FIRST = 1 << 20     # where the file system of a bootable disk is
 
 
 def address(i):
@@ -31,7 +29,8 @@ class GuestTest(ClientTest):
     def make(self, command, modules="nvme", copy=None, more=""):
         """A kernel, an initramfs and a command line; their directory."""
         made = self.path("made")
-        subprocess.run([VMRUN, "-o", made, "-m", modules, "-a", more,
+        subprocess.run([os.path.join(VM, "vmrun"), "-o", made, "-m", modules,
+                        "-a", more,
                         *(["-c", copy] if copy else []), "-e", command],
                        check=True, timeout=LIMIT)
         return made
@@ -88,32 +87,9 @@ class GuestTest(ClientTest):
     def bootable(self, made, size):
         """A disk that firmware starts, with GRUB and an ext4 file system in
         which the kernel is."""
-        root, disk = self.path("root"), self.file("disk", size)
-        core, config = self.path("core"), self.path("config")
-        os.makedirs(root)
-        for name in ("vmlinuz", "initramfs"):
-            subprocess.run(["cp", "-L", os.path.join(made, name), root],
-                           check=True)
-        with open(config, "w", encoding="ascii") as file:
-            file.write("linux (hd0,msdos1)/vmlinuz " +
-                       client.read(os.path.join(made, "cmdline")) +
-                       "initrd (hd0,msdos1)/initramfs\nboot\n")
-        subprocess.run(["grub-mkimage", "-O", "i386-pc", "-o", core,
-                        "-p", "(hd0,msdos1)/", "-c", config, "biosdisk",
-                        "part_msdos", "ext2", "linux", "boot"], check=True)
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root,
-                        "-E", f"offset={FIRST * SECTOR}", disk,
-                        f"{size // 1024 - FIRST * SECTOR // 1024}k"],
-                       check=True)
-        with open(disk, "r+b") as file, open(core, "rb") as core, \
-                open(os.path.join(GRUB, "boot.img"), "rb") as boot:
-            # Code, one active Linux partition, and GRUB's core behind.
-            file.write(boot.read(440).ljust(446, b"\0") +
-                       b"\x80\0\0\0\x83\0\0\0" +
-                       FIRST.to_bytes(4, "little") +
-                       (size // SECTOR - FIRST).to_bytes(4, "little") +
-                       bytes(48) + b"\x55\xaa")
-            self.assertLess(file.write(core.read()), (FIRST - 1) * SECTOR)
+        disk = self.path("disk")
+        subprocess.run([os.path.join(VM, "mkdisk"), made, disk,
+                        str(size >> 20)], check=True, timeout=LIMIT)
         return disk
 
     def file_system(self, disk):
@@ -121,7 +97,7 @@ class GuestTest(ClientTest):
         nothing is wrong with it."""
         name = self.path("file_system")
         with open(disk, "rb") as file, open(name, "wb") as to:
-            file.seek(FIRST * SECTOR)
+            file.seek(FIRST)
             shutil.copyfileobj(file, to)
         self.assertIn(run_quietly("e2fsck", "-fy", name), (0, 1))
         self.assertEqual(run_quietly("e2fsck", "-fn", name), 0)

@@ -185,7 +185,6 @@ class Devices(GuestTest):
         for options in ("interface=modern", "packed=on,queues=2",
                         "interface=legacy,engine=threads"):
             with self.subTest(options=options):
-                shutil.rmtree(self.path("root"), ignore_errors=True)
                 disk = self.bootable(made, 64 * MB)
                 used = os.stat(disk).st_blocks
                 said = self.run_guest(
@@ -240,12 +239,11 @@ class Nested(GuestTest):
         becomes ours, its eventfds are our interrupts; and its faults ours."""
         host = self.path("host")
         os.mkdir(host)
-        vm = os.path.join(client.HERE, "..", "vm")
-        shutil.copy(os.path.join(vm, "guest", "lib.sh"), host)
+        shutil.copy(os.path.join(guest.VM, "guest", "lib.sh"), host)
         subprocess.run(["cc", "-O2", "-static", "-D_GNU_SOURCE",
                         "-o", os.path.join(host, "edu"),
-                        os.path.join(vm, "edu.c"),
-                        os.path.join(vm, "..", "uapi", "chain.c")], check=True)
+                        os.path.join(guest.VM, "edu.c"),
+                        os.path.join(guest.VM, "..", "uapi", "chain.c")], check=True)
         made = self.make(". ./lib.sh; use 1234:11e8 && ./edu $group $bdf && "
                          "sha256sum /dev/nvme0n1",
                          "vfio_iommu_type1,vfio-pci,nvme", host,
