@@ -607,7 +607,8 @@ static void VIRTIO_blk_survives_rubbish(void **state)
 			if (random() % 16)
 				desc[i].flags = i % 2 ? VRING_DESC_F_WRITE
 						      : VRING_DESC_F_NEXT;
-			avail[2 + i] %= random() % 16 ? RING : 0x10000;
+			if (random() % 16)
+				avail[2 + i] = random() % RING & ~1u;
 			if (random() % 8)
 				mem[HEADER + 16 * i] %= 16;
 		}
