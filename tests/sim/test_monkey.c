@@ -142,8 +142,8 @@ static void monkey(void *arg)
 			close_any();
 		step();
 	}
-	/* A removal may be waiting for what is left. */
-	while (fakes_wanted()) {
+	/* A removal may be waiting for what is left, or be about to. */
+	while (fakes_wanted() || changing[0] || changing[1] || changing[2]) {
 		close_any();
 		sim_yield();
 	}
