@@ -44,6 +44,7 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma,
 	ret = follow_pte(vma->vm_mm, addr, &pte, &lock);
 	if (ret)
 		return ret;
+	__acquire(lock);
 	if (write && !pte_write(*pte))
 		ret = -EFAULT;
 	else
