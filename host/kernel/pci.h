@@ -58,6 +58,9 @@ u64 pci_hw_bar_read(void *data, u32 bar, u64 off, u32 size);
 void pci_hw_bar_write(void *data, u32 bar, u64 off, u32 size, u64 val);
 int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *vma);
 void pci_hw_bar_enable(void *data, bool on);
+/* In between no mapping reaches the BARs, and none gets pages. */
+void pci_hw_reset_begin(struct pci_hw *hw);
+void pci_hw_reset_end(struct pci_hw *hw);
 void pci_hw_unmap(struct pci_hw *hw);
 void pci_hw_forget_inodes(struct pci_hw *hw);
 

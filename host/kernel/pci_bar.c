@@ -180,16 +180,33 @@ int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *pvma)
 	return 0;
 }
 
+static void revoke(struct pci_hw *hw)
+{
+	struct mapped_inode *mapped;
+
+	lockdep_assert_held_write(&hw->bars_lock);
+	list_for_each_entry(mapped, &hw->inodes, node)
+		unmap_mapping_range(mapped->inode->i_mapping, 0, 0, true);
+}
+
 void pci_hw_bar_enable(void *data, bool on)
 {
 	struct pci_hw *hw = data;
-	struct mapped_inode *mapped;
 
 	down_write(&hw->bars_lock);
 	hw->bars_on = on;
 	if (!on)
-		list_for_each_entry(mapped, &hw->inodes, node)
-			unmap_mapping_range(mapped->inode->i_mapping, 0, 0,
-					    true);
+		revoke(hw);
+	up_write(&hw->bars_lock);
+}
+
+void pci_hw_reset_begin(struct pci_hw *hw)
+{
+	down_write(&hw->bars_lock);
+	revoke(hw);
+}
+
+void pci_hw_reset_end(struct pci_hw *hw)
+{
 	up_write(&hw->bars_lock);
 }

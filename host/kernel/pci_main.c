@@ -15,6 +15,11 @@ module_param_string(ids, ids, sizeof(ids), 0);
 MODULE_PARM_DESC(ids, "Devices to bind to at once: vendor:device[:subvendor"
 		      "[:subdevice[:class[:class_mask]]]],...");
 
+static bool nointxmask;
+module_param(nointxmask, bool, 0644);
+MODULE_PARM_DESC(nointxmask, "Do not trust functions to mask their INTx: the "
+			     "line is masked, and must not be shared");
+
 /* ---- open, close, reset ---- */
 
 static int pci_hw_enable(void *data)
@@ -36,7 +41,7 @@ static int pci_hw_enable(void *data)
 		goto err_disable;
 	pci_save_state(pdev);
 	hw->saved = pci_store_saved_state(pdev);
-	hw->intx_can_mask = pci_intx_mask_supported(pdev);
+	hw->intx_can_mask = !nointxmask && pci_intx_mask_supported(pdev);
 	return 0;
 
 err_disable:
@@ -70,6 +75,83 @@ static int pci_hw_reset(void *data)
 	struct pci_hw *hw = data;
 
 	return pci_try_reset_function(hw->pdev);
+}
+
+/* ---- the reset of a slot or bus ---- */
+
+/* What pci_walk_bus() carries to each function. */
+struct walk {
+	struct pci_slot *slot; /* NULL: all of the bus */
+	int (*fn)(const struct vfio_pci_dependent *dep, void *data);
+	void *data;
+	int ret;
+};
+
+/* On the slot itself, or on a bus behind a bridge in it. */
+static bool is_below(struct pci_dev *pdev, const struct pci_slot *slot)
+{
+	while (pdev && pdev->bus != slot->bus)
+		pdev = pdev->bus->self;
+	return pdev && pdev->slot == slot;
+}
+
+static int tell_function(struct pci_dev *pdev, void *data)
+{
+	struct walk *walk = data;
+	struct vfio_pci_dependent dep = {
+		.group_id = -1,
+		.segment = pci_domain_nr(pdev->bus),
+		.bus = pdev->bus->number,
+		.devfn = pdev->devfn,
+	};
+	struct iommu_group *group;
+
+	if (walk->slot && !is_below(pdev, walk->slot))
+		return 0;
+	group = iommu_group_get(&pdev->dev);
+	if (group)
+		dep.group_id = iommu_group_id(group);
+	iommu_group_put(group);
+	walk->ret = walk->fn(&dep, walk->data);
+	return walk->ret;
+}
+
+static int pci_hw_hot_reset_each(void *data,
+				 int (*fn)(const struct vfio_pci_dependent *dep,
+					   void *data),
+				 void *fn_data)
+{
+	struct pci_hw *hw = data;
+	struct walk walk = { .fn = fn, .data = fn_data };
+
+	if (!pci_probe_reset_slot(hw->pdev->slot))
+		walk.slot = hw->pdev->slot;
+	else if (pci_probe_reset_bus(hw->pdev->bus))
+		return -ENODEV;
+	pci_walk_bus(hw->pdev->bus, tell_function, &walk);
+	return walk.ret;
+}
+
+static int pci_hw_hot_reset(void *data)
+{
+	struct pci_hw *hw = data;
+
+	return pci_reset_bus(hw->pdev);
+}
+
+/*
+ * Around every reset of a function that is ours, whoever asks for it: the user,
+ * the user of a neighbour on its bus, root by sysfs.  Its mappings are taken back,
+ * and page faults wait (D4).
+ */
+static void vfio_pci_reset_prepare(struct pci_dev *pdev)
+{
+	pci_hw_reset_begin(pci_get_drvdata(pdev));
+}
+
+static void vfio_pci_reset_done(struct pci_dev *pdev)
+{
+	pci_hw_reset_end(pci_get_drvdata(pdev));
 }
 
 /* ---- configuration space ---- */
@@ -121,6 +203,8 @@ static const struct vfio_pci_hw_ops pci_hw_ops = {
 	.bar_mmap = pci_hw_bar_mmap,
 	.bar_enable = pci_hw_bar_enable,
 	.reset = pci_hw_reset,
+	.hot_reset_each = pci_hw_hot_reset_each,
+	.hot_reset = pci_hw_hot_reset,
 	.irq_enable = pci_hw_irq_enable,
 	.irq_disable = pci_hw_irq_disable,
 	.irq_set = pci_hw_irq_set,
@@ -215,17 +299,19 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	INIT_LIST_HEAD(&hw->inodes);
 	spin_lock_init(&hw->intx_lock);
 	describe(pdev, &info);
+	/* Once bound it can be opened, and so be reset. */
+	pci_set_drvdata(pdev, hw);
 	hw->vdev = vfio_pci_bind(&pdev->dev, &info, &pci_hw_ops, hw);
 	if (IS_ERR(hw->vdev)) {
 		ret = PTR_ERR(hw->vdev);
 		goto err_free;
 	}
-	pci_set_drvdata(pdev, hw);
 	pm_runtime_allow(&pdev->dev);
 	pm_runtime_put(&pdev->dev);
 	return 0;
 
 err_free:
+	pci_set_drvdata(pdev, NULL);
 	kfree(hw);
 	return ret;
 }
@@ -265,6 +351,8 @@ static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
 
 static const struct pci_error_handlers error_handlers = {
 	.error_detected = vfio_pci_error_detected,
+	.reset_prepare = vfio_pci_reset_prepare,
+	.reset_done = vfio_pci_reset_done,
 };
 
 /* Any device, but only by driver_override or a dynamic id. */
