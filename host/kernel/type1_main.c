@@ -6,13 +6,28 @@
 #include "type1.h"
 
 static unsigned int dma_entry_limit = 65535;
-module_param(dma_entry_limit, uint, 0644);
+
+/* It is for the containers that are opened from then on. */
+static int set_dma_entry_limit(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_uint(val, kp);
+
+	if (!ret)
+		vfio_type1_set_dma_entry_limit(dma_entry_limit);
+	return ret;
+}
+
+static const struct kernel_param_ops dma_entry_limit_ops = {
+	.set = set_dma_entry_limit,
+	.get = param_get_uint,
+};
+
+module_param_cb(dma_entry_limit, &dma_entry_limit_ops, &dma_entry_limit, 0644);
 MODULE_PARM_DESC(dma_entry_limit, "How many mappings a container may hold");
 
 static int __init type1_module_init(void)
 {
 	vfio_type1_set_owner(THIS_MODULE);
-	vfio_type1_set_dma_entry_limit(dma_entry_limit);
 	return vfio_type1_init();
 }
 
