@@ -77,6 +77,41 @@ use() {
 	group=/dev/vfio/$(basename "$(readlink $pci/iommu_group)")
 }
 
+# use_bridged: $nic is the e1000 behind the bridge, without a driver; the edu in its
+# group is bound to vfio-pci: sets $bdf, $group
+use_bridged() {
+	local d
+	find_pci 8086:100e || return
+	nic=$bdf bdf=
+	unbind $nic
+	for d in $(readlink -f $pci)/../*/; do
+		[ "$(cat $d/device 2>/dev/null)" != 0x11e8 ] || bdf=$(basename $d)
+	done
+	[ -n "$bdf" ] || say "no edu beside $nic" || return
+	bind vfio-pci $bdf || return
+	group=/dev/vfio/$(basename $(readlink /sys/bus/pci/devices/$bdf/iommu_group))
+}
+
+# The reset of a bus with two functions; the proof that is none is an edu's group.
+hot_reset_bus() {
+	local other
+	use 1234:11e8 || return
+	other=$group
+	use_bridged && bind vfio-pci $nic && ./reset $group $bdf $nic $other
+}
+
+# One huge page is entered into the IOMMU as one, not as 512 pages.
+map_huge_page() {
+	local trace=/sys/kernel/tracing
+	use 1234:11e8 || return
+	[ -d $trace/events ] || mount -t tracefs t $trace || return
+	echo 1 >$trace/events/iommu/map/enable && ./type1 $group $bdf huge || return
+	echo 0 >$trace/events/iommu/map/enable
+	grep 'iova=0x0000000040' $trace/trace >/tmp/maps
+	cat /tmp/maps
+	[ $(wc -l </tmp/maps) = 1 ] && grep -q 'size=2097152' /tmp/maps
+}
+
 # hold_start: a process of its own holds $bdf; $holder is its pid, and
 # /tmp/held what it says next.
 hold_start() {

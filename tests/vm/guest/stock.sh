@@ -6,14 +6,22 @@
 recorded() { use $1 && ./$2 $group $bdf | tee /tmp/answers; [ -s /tmp/answers ]; }
 
 uapi_edu() { recorded 1234:11e8 uapi; }
+C8_uapi_edu() { recorded 1234:11e8 uapi32; }
 uapi_nvme() { recorded 1b36:0010 uapi; }
 edu_dma_and_interrupts() { recorded 1234:11e8 edu; }
+
+D1_hot_reset_reaches_the_bus() { hot_reset_bus | tee /tmp/answers; [ -s /tmp/answers ]; }
+I3_ranges_limits_and_whose_memory() { recorded 1234:11e8 type1; }
+I3_huge_page_stays_huge() { map_huge_page; }
+B6_error_reaches_the_user() { modprobe aer_inject && recorded 8086:10d3 aer; }
 
 M1_beside_the_stock_vfio_is_refused() {
 	! insmod ours/vfio.ko 2>/tmp/why || say "ours loaded beside the stock one"
 }
 
-for t in ${*:-uapi_edu uapi_nvme edu_dma_and_interrupts \
+for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts \
+	D1_hot_reset_reaches_the_bus I3_ranges_limits_and_whose_memory \
+	I3_huge_page_stays_huge B6_error_reaches_the_user \
 	M1_beside_the_stock_vfio_is_refused}; do
 	run $t
 done
