@@ -253,6 +253,7 @@ int virtq_add_seg(struct virtq *vq, struct virtq_chain *chain, uint64_t iova,
 {
 	struct virtq_seg *seg = &chain->seg[chain->nr_read + chain->nr_write];
 
+	write &= !vq->only_read;
 	if (seg == chain->seg + VIRTQ_MAX_SEGS) {
 		virtq_fail(vq, "a buffer of more than %u pieces",
 			   VIRTQ_MAX_SEGS);

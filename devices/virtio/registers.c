@@ -40,23 +40,24 @@ uint8_t virtio_take_isr(struct virtio *v)
 	return isr;
 }
 
-static void send_vector(struct virtio *v, uint16_t vector, uint8_t isr)
-{
-	if (!virtio_msix_on(v))
-		raise_isr(v, isr);
-	else if (vector != VIRTIO_NO_VECTOR)
-		anyvfio_irq_send(v->dev, vector);
-}
-
 void virtio_send_queue(struct virtq *vq)
 {
-	send_vector(vq->v, __atomic_load_n(&vq->vector, __ATOMIC_RELAXED), 1);
+	uint16_t vector = __atomic_load_n(&vq->vector, __ATOMIC_RELAXED);
+
+	if (!virtio_msix_on(vq->v))
+		raise_isr(vq->v, 1);
+	else if (vector != VIRTIO_NO_VECTOR)
+		anyvfio_irq_send(vq->v->dev, vector);
 }
 
+/* DPDK looks at ISR for what changed with MSI-X, too. */
 void virtio_send_config(struct virtio *v)
 {
-	send_vector(v, __atomic_load_n(&v->config_vector, __ATOMIC_RELAXED),
-		    VIRTIO_PCI_ISR_CONFIG);
+	uint16_t vector = __atomic_load_n(&v->config_vector, __ATOMIC_RELAXED);
+
+	raise_isr(v, VIRTIO_PCI_ISR_CONFIG);
+	if (virtio_msix_on(v) && vector != VIRTIO_NO_VECTOR)
+		anyvfio_irq_send(v->dev, vector);
 }
 
 /* A vector that is not there cannot be chosen: the driver reads that back. */

@@ -222,6 +222,9 @@ struct virtq_used {
 struct virtq {
 	struct virtio *v;
 	uint16_t index;
+	/* All pieces are to be read, whatever the driver says: the model may set
+	 * it before the device is used. */
+	bool only_read;
 
 	/* Registers: the device's lock. */
 	uint16_t size;

@@ -113,11 +113,7 @@ static int join(struct net *n)
 		if (ret)
 			return ret;
 	}
-	n->mover = peer && peer->mover ? peer->mover : net_mover_create(n);
-	if (!n->mover)
-		return -ENOMEM;
-	net_mover_join(n->mover, n);
-	return 0;
+	return net_mover_join(n, peer);
 }
 
 /* ---- calls of the transport ---- */
@@ -144,8 +140,7 @@ static void net_stop(struct virtio *v)
 	struct net *n = net_of(v);
 
 	pthread_mutex_lock(&nets_lock);
-	net_mover_leave(n->mover, n);
-	n->mover = NULL;
+	net_mover_leave(n);
 	pthread_mutex_unlock(&nets_lock);
 	if (n->backend->stop)
 		n->backend->stop(n);
@@ -206,7 +201,24 @@ static void net_unlock(struct virtio *v)
 
 static void net_notify(struct virtio *v, unsigned int queue)
 {
+	struct net *n = net_of(v);
+
+	if (queue % 2 == 0)
+		__atomic_fetch_or(&n->rx_open, 1u << queue / 2,
+				  __ATOMIC_RELAXED);
+	net_mover_wake(n->mover);
+}
+
+static void net_queue_start(struct virtio *v, unsigned int queue)
+{
 	net_mover_wake(net_of(v)->mover);
+}
+
+static void net_queue_stop(struct virtio *v, unsigned int queue)
+{
+	if (queue % 2 == 0)
+		__atomic_fetch_and(&net_of(v)->rx_open, ~(1u << queue / 2),
+				   __ATOMIC_RELAXED);
 }
 
 static void net_destroy(struct virtio *v)
@@ -232,7 +244,8 @@ static const struct virtio_type net_type = {
 	.lock = net_lock,
 	.unlock = net_unlock,
 	.notify = net_notify,
-	.queue_start = net_notify,
+	.queue_start = net_queue_start,
+	.queue_stop = net_queue_stop,
 	.destroy = net_destroy,
 };
 
@@ -377,6 +390,7 @@ static int net_create(struct anyvfio_device *dev)
 {
 	struct net *n = calloc(1, sizeof(*n));
 	int ret = -ENOMEM;
+	unsigned int i;
 
 	if (!n)
 		return ret;
@@ -392,6 +406,10 @@ static int net_create(struct anyvfio_device *dev)
 	ret = virtio_create(&n->v);
 	if (ret)
 		goto err_free;
+	/* DPDK marks the header in an indirect table of a packed ring as to be
+	 * written. */
+	for (i = 0; i < n->max_pairs; i++)
+		net_tx_queue(n, i)->only_read = true;
 	pthread_mutex_lock(&nets_lock);
 	n->next = nets;
 	nets = n;

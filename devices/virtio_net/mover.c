@@ -14,11 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOVER_PORTS 2
+#define MOVER_PORTS 64
 #define SPIN_NS 50000
 #define POLL_NS 100000 /* between looks at queues whose driver cannot wake us */
 
+/*
+ * Half of the processors move packets, the others are the drivers': a mover that
+ * waits for a processor delays all its ports.
+ */
 struct mover {
+	struct mover *next; /* nets_lock */
 	pthread_mutex_t lock;
 	unsigned int wanted; /* atomic: who waits for the lock */
 	struct net *port[MOVER_PORTS];
@@ -28,6 +33,8 @@ struct mover {
 	bool sleeping; /* atomic */
 	bool quit; /* atomic */
 };
+
+static struct mover *movers; /* nets_lock */
 
 uint64_t net_now(void)
 {
@@ -220,7 +227,7 @@ static int hide_eventfd(void)
 	return fd < 0 ? -errno : anyvfio_fd_hide(fd);
 }
 
-struct mover *net_mover_create(struct net *n)
+static struct mover *create(struct net *n)
 {
 	struct mover *m = calloc(1, sizeof(*m));
 
@@ -236,6 +243,8 @@ struct mover *net_mover_create(struct net *n)
 	if (anyvfio_thread_start(n->v.dev, "virtio-net", mover_thread, m,
 				 &m->thread))
 		goto err_close;
+	m->next = movers;
+	movers = m;
 	return m;
 
 err_close:
@@ -248,6 +257,11 @@ err_free:
 
 static void destroy(struct mover *m)
 {
+	struct mover **link;
+
+	for (link = &movers; *link != m; link = &(*link)->next)
+		;
+	*link = m->next;
 	__atomic_store_n(&m->quit, true, __ATOMIC_RELEASE);
 	net_mover_wake(m);
 	anyvfio_thread_join(m->thread);
@@ -256,21 +270,41 @@ static void destroy(struct mover *m)
 	free(m);
 }
 
-void net_mover_join(struct mover *m, struct net *n)
+/* The one with the fewest ports, or a new one while there may be more. */
+static struct mover *choose(struct net *n)
 {
-	net_mover_lock(m);
-	m->port[m->nr_ports++] = n;
-	if (m->nr_ports == 2) {
-		n->peer = m->port[0];
-		n->peer->peer = n;
-		net_wire_update(n);
-	}
-	net_mover_unlock(m);
+	struct mover *m, *best = NULL;
+	long most = sysconf(_SC_NPROCESSORS_ONLN) / 2, nr = 0;
+
+	for (m = movers; m; m = m->next, nr++)
+		if (!best || m->nr_ports < best->nr_ports)
+			best = m;
+	if (!best || nr < most || best->nr_ports == MOVER_PORTS)
+		return create(n);
+	return best;
 }
 
-void net_mover_leave(struct mover *m, struct net *n)
+int net_mover_join(struct net *n, struct net *peer)
 {
-	bool last;
+	struct mover *m = peer && peer->mover ? peer->mover : choose(n);
+
+	if (!m || m->nr_ports == MOVER_PORTS)
+		return -ENOMEM;
+	n->mover = m;
+	net_mover_lock(m);
+	m->port[m->nr_ports++] = n;
+	if (peer && peer->mover) {
+		n->peer = peer;
+		peer->peer = n;
+	}
+	net_mover_unlock(m);
+	return 0;
+}
+
+void net_mover_leave(struct net *n)
+{
+	struct mover *m = n->mover;
+	unsigned int i;
 
 	net_mover_lock(m);
 	n->driver_ok = false;
@@ -279,10 +313,11 @@ void net_mover_leave(struct mover *m, struct net *n)
 		n->peer->peer = NULL;
 		n->peer = NULL;
 	}
-	if (m->port[0] == n)
-		m->port[0] = m->port[1];
-	last = !--m->nr_ports;
+	for (i = 0; m->port[i] != n; i++)
+		;
+	m->port[i] = m->port[--m->nr_ports];
 	net_mover_unlock(m);
-	if (last)
+	n->mover = NULL;
+	if (!m->nr_ports)
 		destroy(m);
 }

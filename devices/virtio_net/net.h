@@ -5,8 +5,8 @@
  * Lives
  *   struct net      from the model's create() to its destroy()
  *   back end        from start() to stop(); it is where packets come from and go
- *   struct mover    while at least one of its ports is started.  The two ends of
- *                   a wire have one in common
+ *   struct mover    while at least one of its ports is started; see mover.c.  The
+ *                   two ends of a wire have one in common
  *
  * A mover is a thread that takes packets out of transmit queues and puts them
  * into receive queues, in rounds, a burst of each queue at a time: from the
@@ -125,7 +125,8 @@ struct net {
 	bool starved; /* a packet waits for a buffer, since: */
 	uint64_t starved_since;
 	bool absent; /* it waited too long */
-	uint64_t rx_begun; /* receive queues that are held in this round */
+	uint32_t rx_begun; /* receive queues that are held in this round */
+	uint32_t rx_open; /* atomic: those whose driver has notified */
 	struct virtio_mem mem;
 	struct net_filter filter;
 	struct net_drops drops;
@@ -178,11 +179,10 @@ bool net_wants(struct net *n, const struct net_packet *pkt);
 
 /* ---- mover.c ---- */
 
-/* Its thread is started for @n, or NULL after a message. */
-struct mover *net_mover_create(struct net *n);
-/* One port more, or less; the last one takes the thread with it. */
-void net_mover_join(struct mover *m, struct net *n);
-void net_mover_leave(struct mover *m, struct net *n);
+/* Of the two with nets_lock held.  @peer: the other end of its wire, or NULL; both
+ * ends have one mover.  0, or a negated errno after a message. */
+int net_mover_join(struct net *n, struct net *peer);
+void net_mover_leave(struct net *n);
 void net_mover_lock(struct mover *m);
 void net_mover_unlock(struct mover *m);
 void net_mover_wake(struct mover *m);

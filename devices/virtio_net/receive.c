@@ -210,16 +210,29 @@ static bool hold(struct net *n, unsigned int pair)
 		return true;
 	if (virtq_begin(net_rx_queue(n, pair)))
 		return false;
-	n->rx_begun |= 1ull << pair;
+	n->rx_begun |= 1u << pair;
 	return true;
+}
+
+/* A driver fills a queue, and throws what comes meanwhile away; its first
+ * notification says that it is done. */
+static bool is_open(const struct net *n, unsigned int pair)
+{
+	return n->v.plain_notify ||
+	       __atomic_load_n(&n->rx_open, __ATOMIC_RELAXED) >> pair & 1;
 }
 
 int net_deliver(struct net *n, unsigned int pair, const struct net_packet *pkt)
 {
-	struct virtq *vq = net_rx_queue(n, pair % n->pairs);
+	struct virtq *vq;
 
-	if (!vq->live || vq->failed || !net_wants(n, pkt) ||
-	    !hold(n, pair % n->pairs))
+	pair %= n->pairs;
+	vq = net_rx_queue(n, pair);
+	if (!vq->live || vq->failed || !net_wants(n, pkt))
+		return 0;
+	if (!is_open(n, pair))
+		return starve(n);
+	if (!hold(n, pair))
 		return 0;
 	if (deliver(n, vq, pkt) == -EAGAIN)
 		return starve(n);
