@@ -124,8 +124,11 @@ void port_file_put(struct port_file *file)
 
 	sim_point();
 	sim_release(file);
-	if (WARN_ON(!file->refs) || --file->refs)
+	if (WARN_ON(!file->refs) || --file->refs) {
+		/* From here on it is not the caller's. */
+		sim_point();
 		return;
+	}
 	sim_acquire(file);
 	self = sim_current();
 	if (self->calls && sim_random(2)) {

@@ -267,8 +267,8 @@ void sim_race_freed(const void *start, size_t size)
 
 /* ---- what the compiler calls ---- */
 
-/* Under the real thread sanitizer these are its own. */
-#ifndef __SANITIZE_THREAD__
+/* Under the real sanitizers nothing does, or what does is their own. */
+#ifdef SIM_RACES
 
 #define PC __builtin_return_address(0)
 
@@ -396,4 +396,4 @@ ATOMICS(8)
 ATOMICS(32)
 ATOMICS(64)
 
-#endif /* !__SANITIZE_THREAD__ */
+#endif /* SIM_RACES */

@@ -154,30 +154,42 @@ def target(text):
     return match[1] if match else None
 
 
+def without_sizeof(text):
+    return re.sub(r'sizeof\([^()]*\)', '', text)
+
+
+def calls(text):
+    return bool(re.search(r'\w\(', without_sizeof(text)))
+
+
 def is_assignment(text):
-    return bool(re.search(r' [|&+-]?= ', text)) or '(' not in text
+    return bool(re.search(r' [|&+-]?= ', text)) or not calls(text)
 
 
 def words(text):
-    return set(re.findall(r'[A-Za-z_]\w*', re.sub(r'sizeof\([^()]*\)', '', text)))
+    return set(re.findall(r'[A-Za-z_]\w*', without_sizeof(text)))
 
 
-LOCKING = re.compile(r'(mutex|down|up)_\w+\(')
+LOCKING = re.compile(r'mutex_(un)?lock\(|(down|up)_\w+\(')
+# What is made ready or ended is not seen by anybody else meanwhile.
+PREPARING = re.compile(r'mutex_(init|destroy)\(|init_\w+\(|INIT_LIST_HEAD\(')
 
 
 def depend(one, two):
     """The order of the two may matter, as far as the text tells."""
+    if PREPARING.match(one) or PREPARING.match(two):
+        return False
     if LOCKING.match(one) or LOCKING.match(two):
-        return bool(words(one) & words(two)) or '(' in one and '(' in two
+        return bool(words(one) & words(two)) or calls(one) and calls(two)
     if is_assignment(one) and is_assignment(two):
         return bool(target(one) and target(one) in two or
                     target(two) and target(two) in one)
     if not is_assignment(one) and not is_assignment(two):
-        # Of two of one name, mutex_destroy() say, either may be first.
+        # Of two of one name either may be first.
         return one.split('(')[0] != two.split('(')[0]
     assigned, called = (one, two) if is_assignment(one) else (two, one)
     root = re.match(r'\W*(\w+)', target(assigned) or '')
-    return '(' in assigned or bool(root) and root[1] in words(called)
+    return calls(assigned) or bool(root) and root[1] in words(called)
 
 
 def swaps(body, base):

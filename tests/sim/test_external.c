@@ -288,6 +288,41 @@ static void listen_to_kvm(void *arg)
 	}
 }
 
+/* ---- a listener is told of a machine once, whoever came first (X4) ---- */
+
+static struct notifier_block once = { .notifier_call = on_kvm };
+
+static void set_kvm_once(void *arg)
+{
+	struct vfio_group *user = get_external_user(group);
+
+	check(!IS_ERR(user));
+	sim_call_begin();
+	vfio_group_set_kvm(user, kvm);
+	port_kvm_put(kvm);
+	sim_call_end();
+	put_external_user(user);
+}
+
+static void listen_once(void *arg)
+{
+	unsigned long events = VFIO_GROUP_NOTIFY_SET_KVM;
+
+	sim_call_begin();
+	check(!vfio_register_notifier(fake->dev, VFIO_GROUP_NOTIFY, &events,
+				      &once));
+	sim_call_end();
+}
+
+static void finish_told(void)
+{
+	check(nr_told == 1);
+	sim_call_begin();
+	check(!vfio_unregister_notifier(fake->dev, VFIO_GROUP_NOTIFY, &once));
+	sim_call_end();
+	finish_user();
+}
+
 /* clang-format off */
 const struct scenario external_scenarios[] = {
 	{ "X1_external_user_keeps_the_group_attached",
@@ -310,6 +345,10 @@ const struct scenario external_scenarios[] = {
 	  prepare_kvm,
 	  TASKS(set_kvm, listen_to_kvm, close_all),
 	  finish_user, 1000, 6, 11 },
+	{ "X4_machine_is_told_once_whoever_came_first",
+	  prepare_kvm,
+	  TASKS(set_kvm_once, listen_once),
+	  finish_told, 400, 6, 0 },
 	{ 0 },
 };
 /* clang-format on */

@@ -510,6 +510,9 @@ static void seed_is_all(void)
 
 /* ---- accesses in no order ---- */
 
+/* Only where the compiler tells of them. */
+#ifdef SIM_RACES
+
 static void race(void (*first)(void *arg), void (*second)(void *arg))
 {
 	struct sim_config config = { 0 };
@@ -559,6 +562,8 @@ static void orders(void)
 	race(order_write_and_complete, order_wait_and_write);
 	sim_bug("what is in order is no race");
 }
+
+#endif
 
 /* ---- faults of every kind, once and for good ---- */
 
