@@ -320,6 +320,31 @@ static void ioeventfd_writes_its_value(void **state)
 	close(other);
 }
 
+/* Each of BAR, offset, size and value makes another one. */
+static void ioeventfds_that_differ_in_one_thing_are_two(void **state)
+{
+	const off_t at = REGION(0) + 0x100, table = REGION(4) + TABLE_OFF;
+	int fd = new_eventfd();
+
+	start();
+	assert_int_equal(ioeventfd(4, at, 1, fd), 0);
+	assert_int_equal(ioeventfd(4, REGION(3) + 0x100, 1, fd), 0);
+	assert_int_equal(ioeventfd(4, at + 4, 1, fd), 0);
+	assert_int_equal(ioeventfd(2, at, 1, fd), 0);
+	assert_int_equal(ioeventfd(4, at, 2, fd), 0);
+	assert_int_equal(ioeventfd(4, at, 1, fd), -EEXIST);
+	assert_int_equal(ioeventfd(8, at, 1, -1), -ENODEV);
+	assert_int_equal(ioeventfd(2, at, 1, -1), 0);
+	assert_int_equal(ioeventfd(4, at, 1, -1), 0);
+	assert_int_equal(ioeventfd(4, at, 2, -1), 0);
+	assert_int_equal(ioeventfd(4, at + 4, 1, -1), 0);
+	assert_int_equal(ioeventfd(4, REGION(3) + 0x100, 1, -1), 0);
+	/* Beside the MSI-X table, on both sides. */
+	assert_int_equal(ioeventfd(4, table - 4, 0, fd), 0);
+	assert_int_equal(ioeventfd(4, table + NR_MSIX * 16, 0, fd), 0);
+	close(fd);
+}
+
 static void ioeventfd_ends_with_the_last_close(void **state)
 {
 	int fd = new_eventfd(), other = new_eventfd();
@@ -403,6 +428,7 @@ int main(void)
 		test(mmap_of_a_bar_in_parts_stays_inside_one),
 		test(D4_mapping_is_revoked_with_memory_decode),
 		test(ioeventfd_writes_its_value),
+		test(ioeventfds_that_differ_in_one_thing_are_two),
 		test(ioeventfd_ends_with_the_last_close),
 		test(ioeventfd_that_makes_no_sense_is_einval),
 		test(ioeventfds_are_limited_and_end_with_the_device),
