@@ -7,8 +7,9 @@
  * The lists of capabilities come from the device and are not trusted: a list may
  * loop, point outside or overlap itself.  They are read once, and the user is
  * shown a list made anew of what is known here.  A capability that is not
- * known is left out, and what may belong to it cannot be written.  Bytes that
- * belong to no capability are the device's own registers and pass both ways.
+ * known, or a second one of what a function has once, is left out, and what may
+ * belong to it cannot be written.  Bytes that belong to no capability are the
+ * device's own registers and pass both ways.
  */
 #include "pci.h"
 
@@ -29,6 +30,7 @@ struct rule {
  * struct kind - a capability that is known
  * @id: its number
  * @len: its length, or LEN_REST
+ * @once: there is one at most
  * @setup: does what @rules cannot; or NULL
  * @rules: its registers that are virtual or writable; all others are the
  *         device's and read-only
@@ -37,6 +39,7 @@ struct rule {
 struct kind {
 	u16 id;
 	u16 len;
+	bool once;
 	void (*setup)(struct vfio_pci_device *vdev, u32 pos, u32 len);
 	const struct rule *rules;
 	u16 nr_rules;
@@ -322,22 +325,23 @@ static const struct rule power_rules[] = {
 #define RULES(table) .rules = (table), .nr_rules = ARRAY_SIZE(table)
 
 static const struct kind kinds[] = {
-	{ .id = 0x01, .len = 8, .setup = setup_pm },	/* power management */
+	{ .id = 0x01, .len = 8, .once = true, .setup = setup_pm },
 	{ .id = 0x02, .len = 12 },			/* AGP */
 	{ .id = 0x03, .len = 8, RULES(vpd_rules) },	/* product data */
 	{ .id = 0x04, .len = 4 },			/* slot identification */
-	{ .id = 0x05, .len = LEN_REST, .setup = setup_msi },
+	{ .id = 0x05, .len = LEN_REST, .once = true, .setup = setup_msi },
 	{ .id = 0x06, .len = 4 },			/* CompactPCI hot swap */
 	{ .id = 0x07, .len = LEN_REST },		/* PCI-X */
 	{ .id = 0x09, .len = LEN_REST, .setup = setup_vendor },
-	{ .id = 0x10, .len = 0x3c, .setup = setup_exp },
-	{ .id = 0x11, .len = 12, .setup = setup_msix },
+	{ .id = 0x10, .len = 0x3c, .once = true, .setup = setup_exp },
+	{ .id = 0x11, .len = 12, .once = true, .setup = setup_msix },
 	{ .id = 0x12, .len = 8 },			/* SATA */
-	{ .id = 0x13, .len = 6, .setup = setup_af },
+	{ .id = 0x13, .len = 6, .once = true, .setup = setup_af },
 };
 
 static const struct kind ext_kinds[] = {
-	{ .id = 0x01, .len = 0x48, .setup = setup_aer, RULES(aer_rules) },
+	{ .id = 0x01, .len = 0x48, .once = true, .setup = setup_aer,
+	  RULES(aer_rules) },
 	{ .id = 0x02, .len = LEN_REST },		/* virtual channel */
 	{ .id = 0x03, .len = 12 },			/* serial number */
 	{ .id = 0x04, .len = 16, RULES(power_rules) },	/* power budget */
@@ -358,14 +362,22 @@ static const struct kind ext_kinds[] = {
 
 /* ---- the lists ---- */
 
-static const struct kind *find_kind(const struct kind *table, u32 nr, u32 id)
+/* Of the @i-th capability of @caps; NULL: it is not shown. */
+static const struct kind *find_kind(const struct kind *table, u32 nr,
+				    const struct cap *caps, u32 i)
 {
-	u32 i;
+	u32 n;
 
-	for (i = 0; i < nr; i++)
-		if (table[i].id == id)
-			return &table[i];
-	return NULL;
+	while (nr && table->id != caps[i].id) {
+		table++;
+		nr--;
+	}
+	if (!nr)
+		return NULL;
+	for (n = 0; table->once && n < i; n++)
+		if (caps[n].id == caps[i].id)
+			return NULL;
+	return table;
 }
 
 /* Interrupts that the bus driver was not told of cannot be used either. */
@@ -437,7 +449,7 @@ static void setup_list(struct vfio_pci_device *vdev, struct cap *caps)
 		pos = caps[i].pos;
 		len = next_start(caps, nr, pos, CFG_LEN) - pos;
 		kind = is_usable(vdev, caps[i].id)
-			       ? find_kind(kinds, ARRAY_SIZE(kinds), caps[i].id)
+			       ? find_kind(kinds, ARRAY_SIZE(kinds), caps, i)
 			       : NULL;
 		setup_cap(vdev, kind, pos, len, 2);
 		if (kind) {
@@ -483,7 +495,7 @@ static void setup_ext_list(struct vfio_pci_device *vdev, struct cap *caps,
 	for (i = 0; i < nr; i++) {
 		pos = caps[i].pos;
 		len = next_start(caps, nr, pos, vdev->info.config_size) - pos;
-		kind = find_kind(ext_kinds, ARRAY_SIZE(ext_kinds), caps[i].id);
+		kind = find_kind(ext_kinds, ARRAY_SIZE(ext_kinds), caps, i);
 		setup_cap(vdev, kind, pos, len, 4);
 		if (!kind)
 			continue;

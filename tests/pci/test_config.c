@@ -314,6 +314,27 @@ static void unknown_capabilities_are_left_out_of_the_lists(void **state)
 	assert_int_equal(config_read(&user, 0x06, 2) & 0x10, 0x10);
 }
 
+/* Found by fuzzing: each saved its registers, until COMMAND had no room, and
+ * memory stayed off after a reset. */
+static void second_capability_of_a_kind_is_left_out(void **state)
+{
+	const u8 list[] = { PM, VPD, MSI, MSIX, EXP, VENDOR, AF };
+	const u16 ext[] = { AER, SERIAL, DVSEC, ARI, LTR };
+
+	fake->power_on[PCIX] = 0x01;
+	fake->power_on[LAST_UNKNOWN] = 0x10;
+	fake->power_on[EXT_UNKNOWN] = 0x01;
+	fake->power_on[EXT_VENDOR] = 0x01;
+	fake->power_on[POWER] = 0x01;
+	start();
+	assert_list(list, ARRAY_SIZE(list));
+	assert_ext_list(ext, ARRAY_SIZE(ext));
+	config_write(&user, 0x04, 2, 0x0002);
+	assert_int_equal(do_ioctl(&user, VFIO_DEVICE_RESET, NULL), 0);
+	assert_int_equal(config_read(&user, 0x04, 2), 0x0002);
+	assert_true(fake->memory_on);
+}
+
 static void unusable_interrupts_are_left_out_of_the_list(void **state)
 {
 	const u8 list[] = { PM, VPD, EXP, VENDOR, AF, PCIX };
@@ -398,15 +419,15 @@ static void capabilities_that_overlap_do_not_reach_into_each_other(void **state)
 	u32 pos;
 
 	for (pos = 0x40; pos < 0xfc; pos += 4)
-		fake_put(fake->power_on, pos, 4, 0xffff0005 | (pos + 4) << 8);
+		fake_put(fake->power_on, pos, 4, 0xffff0009 | (pos + 4) << 8);
 	fake_put(fake->power_on, 0xfc, 4, 0x00000010);
 	for (pos = 0x100; pos < 0xffc; pos += 4)
-		fake_put(fake->power_on, pos, 4, 0x00010001 | (pos + 4) << 20);
+		fake_put(fake->power_on, pos, 4, 0x0001000b | (pos + 4) << 20);
 	start();
 	for (pos = 0x40; pos < 0x1000; pos += 4)
 		config_write(&user, pos, 4, ALL);
-	assert_int_equal(config_read(&user, 0x40, 2), 0x4405);
-	assert_int_equal(config_read(&user, 0x100, 4), 0x10410001);
+	assert_int_equal(config_read(&user, 0x40, 2), 0x4409);
+	assert_int_equal(config_read(&user, 0x100, 4), 0x1041000b);
 }
 
 static void first_extended_capability_if_unknown_reads_as_null(void **state)
@@ -825,6 +846,7 @@ int main(void)
 		test(bars_tell_their_sizes),
 		test(bar_above_4_gib_sizes_in_its_upper_half),
 		test(unknown_capabilities_are_left_out_of_the_lists),
+		test(second_capability_of_a_kind_is_left_out),
 		test(unusable_interrupts_are_left_out_of_the_list),
 		test(list_of_nothing_known_clears_the_status_bit),
 		test(list_without_the_status_bit_is_not_there),
