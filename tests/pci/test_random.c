@@ -6,10 +6,9 @@
  *
  *   pci-random [SEED [COUNT]]
  */
-#include "harness.h"
+#include "irq_model.h"
 
 #define NR_FDS 4
-#define BAD_FD 9999
 
 static struct fake *fake;
 static struct user user;
@@ -30,144 +29,7 @@ static u32 random_size(u32 n)
 	return random_below(4) ? random_below(min(n, 6u)) : random_below(n);
 }
 
-/* ---- the model ---- */
-
-struct model {
-	u32 type;
-	u32 nr_vectors;
-	bool wired[NR_MSIX];
-	bool event[2]; /* ERR, REQ */
-};
-
-struct request {
-	u32 index;
-	u32 data; /* one of VFIO_IRQ_SET_DATA_* */
-	u32 action; /* one of VFIO_IRQ_SET_ACTION_* */
-	u32 start;
-	u32 count;
-	s32 fds[MAX_IRQ_DATA];
-	u8 bools[MAX_IRQ_DATA];
-};
-
-static struct model model;
-
-static u32 count_of(u32 index)
-{
-	const u32 count[] = { 1, NR_MSI, NR_MSIX, 1, 1 };
-
-	return index < 5 ? count[index] : 0;
-}
-
-/* The first descriptor that is none, as the error it gives. */
-static long first_bad(const struct request *req)
-{
-	u32 i;
-
-	for (i = 0; i < req->count; i++)
-		if (req->fds[i] == BAD_FD)
-			return -EBADF;
-	return 0;
-}
-
-static void model_disable(void)
-{
-	model.type = NO_IRQ;
-	model.nr_vectors = 0;
-	memset(model.wired, 0, sizeof(model.wired));
-}
-
-static long model_eventfds(const struct request *req)
-{
-	u32 need = 0, i;
-
-	for (i = 0; i < req->count; i++)
-		if (req->fds[i] >= 0)
-			need = req->start + i + 1;
-	if (model.type == NO_IRQ) {
-		if (!(req->start + req->count))
-			return -ERANGE;
-		if (first_bad(req))
-			return -EBADF;
-		model.type = req->index;
-		model.nr_vectors = req->start + req->count;
-	} else {
-		if (first_bad(req))
-			return -EBADF;
-		if (need > model.nr_vectors &&
-		    req->index == VFIO_PCI_MSI_IRQ_INDEX)
-			return -EINVAL;
-		model.nr_vectors = max(model.nr_vectors, need);
-	}
-	for (i = 0; i < req->count; i++)
-		if (req->start + i < model.nr_vectors)
-			model.wired[req->start + i] = req->fds[i] >= 0;
-	return 0;
-}
-
-static long model_trigger(const struct request *req)
-{
-	bool in_use = model.type == req->index;
-
-	if (in_use && !req->count && req->data == VFIO_IRQ_SET_DATA_NONE) {
-		model_disable();
-		return 0;
-	}
-	if (!in_use && model.type != NO_IRQ)
-		return -EINVAL;
-	if (req->index == VFIO_PCI_INTX_IRQ_INDEX && req->count != 1)
-		return -EINVAL;
-	if (req->data == VFIO_IRQ_SET_DATA_EVENTFD)
-		return model_eventfds(req);
-	return in_use ? 0 : -EINVAL;
-}
-
-static long model_mask(const struct request *req)
-{
-	bool unmask = req->action == VFIO_IRQ_SET_ACTION_UNMASK;
-
-	if (req->index != VFIO_PCI_INTX_IRQ_INDEX)
-		return -ENOTTY;
-	if (model.type != VFIO_PCI_INTX_IRQ_INDEX || req->count != 1)
-		return -EINVAL;
-	if (req->data != VFIO_IRQ_SET_DATA_EVENTFD)
-		return 0;
-	if (!unmask)
-		return -ENOTTY;
-	return req->fds[0] == BAD_FD ? -EBADF : 0;
-}
-
-static long model_event(const struct request *req)
-{
-	bool *event = &model.event[req->index - VFIO_PCI_ERR_IRQ_INDEX];
-
-	if (req->data == VFIO_IRQ_SET_DATA_NONE) {
-		if (!*event)
-			return -EINVAL;
-		*event = req->count;
-		return 0;
-	}
-	if (!req->count)
-		return -EINVAL;
-	if (req->data == VFIO_IRQ_SET_DATA_BOOL)
-		return 0;
-	if (req->fds[0] == BAD_FD)
-		return -EBADF;
-	*event = req->fds[0] >= 0;
-	return 0;
-}
-
-static long model_set_irqs(const struct request *req)
-{
-	u32 nr = count_of(req->index);
-
-	if (req->start >= nr || req->start + req->count > nr)
-		return -EINVAL;
-	if (req->action != VFIO_IRQ_SET_ACTION_TRIGGER)
-		return model_mask(req);
-	if (req->index >= VFIO_PCI_ERR_IRQ_INDEX)
-		return model_event(req);
-	return model_trigger(req);
-}
+static struct irq_model model;
 
 static void assert_as_modelled(void)
 {
@@ -194,7 +56,7 @@ static void random_set_irqs(void)
 				VFIO_IRQ_SET_ACTION_UNMASK,
 				VFIO_IRQ_SET_ACTION_TRIGGER,
 				VFIO_IRQ_SET_ACTION_TRIGGER };
-	struct request req;
+	struct irq_request req;
 	const void *data = NULL;
 	size_t size = 0;
 	long ret;
@@ -221,7 +83,7 @@ static void random_set_irqs(void)
 	}
 	ret = set_irqs(&user, req.index, req.data | req.action, req.start,
 		       req.count, data, size);
-	assert_int_equal(ret, model_set_irqs(&req));
+	assert_int_equal(ret, irq_model_set(&model, &req));
 }
 
 static void random_config_write(void)
@@ -316,8 +178,7 @@ static void run(u64 seed)
 
 	print_message("seed %llu\n", (unsigned long long)seed);
 	random_state = seed * 0x9e3779b97f4a7c15;
-	memset(&model, 0, sizeof(model));
-	model.type = NO_IRQ;
+	irq_model_init(&model);
 	fake = fake_create("0000:01:00.0", 7);
 	fake_bind(fake);
 	user_open(&user, fake);
