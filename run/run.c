@@ -379,21 +379,18 @@ static void hold_signals(struct run *run)
 	sigaction(SIGCHLD, &dfl, &run->old_chld);
 }
 
-/* The program's changes of state; true, and its wait status, at its end. */
-static bool reap(struct run *run, int *status)
+/* The program's changes of state; true, and its wait status, at its end.
+ * *@stop: the terminal stopped it. */
+static bool reap(struct run *run, int *status, bool *stop)
 {
-	bool stop = false;
-
+	*stop = false;
 	while (waitpid(run->child, status, WNOHANG | WUNTRACED | WCONTINUED) >
 	       0) {
 		if (WIFEXITED(*status) || WIFSIGNALED(*status))
 			return true;
 		run->stopped = WIFSTOPPED(*status);
-		stop = run->stopped && WSTOPSIG(*status) != SIGSTOP;
+		*stop = run->stopped && WSTOPSIG(*status) != SIGSTOP;
 	}
-	/* The terminal stopped it: whoever started us is to see that. */
-	if (stop)
-		raise(SIGSTOP);
 	return false;
 }
 
@@ -418,7 +415,7 @@ static bool is_for_program(struct run *run, const siginfo_t *info,
 /* Returns the program's wait status. */
 static int wait_for_program(struct run *run)
 {
-	bool was_stopped;
+	bool was_stopped, stop;
 	siginfo_t info;
 	sigset_t set;
 	unsigned int i;
@@ -432,13 +429,15 @@ static int wait_for_program(struct run *run)
 		if (sigwaitinfo(&set, &info) < 0)
 			continue;
 		was_stopped = run->stopped;
-		if (reap(run, &status))
+		if (reap(run, &status, &stop))
 			return status;
-		if (info.si_signo == SIGCHLD)
-			continue;
-		if (is_for_program(run, &info, was_stopped))
+		if (info.si_signo != SIGCHLD &&
+		    is_for_program(run, &info, was_stopped))
 			kill(run->child, info.si_signo);
-		else if (info.si_signo == SIGTSTP && run->stopped)
+		else if (info.si_signo == SIGTSTP)
+			stop |= run->stopped;
+		/* Whoever started us is to see that, once. */
+		if (stop)
 			raise(SIGSTOP);
 	}
 }

@@ -185,6 +185,10 @@ print(n)
                 ("bash", "exec 4>{1}; echo {0} >&4"),
                 ("bash", "( echo {0} ) >{1}"),
                 ("bash", "cd {2}; echo {0} >$(basename {1})")):
+            # It refuses what dd asks of aligned_alloc().
+            if "dd of" in write and "libasan" in os.environ.get("LD_PRELOAD",
+                                                                ""):
+                continue
             with self.subTest(shell=shell, write=write):
                 unbind, bind = (write.format(BDF, f"{DRIVERS}/vfio-pci/{name}",
                                              f"{DRIVERS}/vfio-pci")

@@ -226,33 +226,65 @@ class HangUp(ClientTest):
         self.left_nothing()
 
 
+# A program that stops a little after it is told to, and a launcher that finds
+# out later still.
+LATE = '''
+import os, signal, sys, time
+
+def stop(*_):
+    time.sleep(0.003)
+    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, stop)
+
+signal.signal(signal.SIGTSTP, stop)
+print("started", flush=True)
+for line in sys.stdin:
+    print("got", line, end="", flush=True)
+'''
+SLOW_WAIT = os.path.join(client.BUILD, "tests", "clients", "slow_wait.so")
+
+
 class Jobs(ClientTest):
     """A shell with job control in front."""
 
     def test_suspend_and_resume_by_the_shell(self):
+        """As often as one likes: one stop, one resume."""
+        with open(self.path("late.py"), "w", encoding="ascii") as file:
+            file.write(LATE)
         pid, tty = pty.fork()
         if not pid:
             os.environ["PS1"] = ""
+            os.environ["LD_PRELOAD"] = os.environ.get("LD_PRELOAD", "") + \
+                ":" + SLOW_WAIT
             os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
         self.addCleanup(os.close, tty)
 
+        unread = said = b""
+
         def wait_for(text):
-            got = b""
-            while text not in got:
+            nonlocal unread, said
+            while text not in unread:
                 self.assertTrue(select.select([tty], [], [], client.LIMIT)[0],
-                                got)
-                got += os.read(tty, 4096)
+                                said)
+                new = os.read(tty, 4096)
+                unread, said = unread + new, said + new
+            unread = unread.partition(text)[2]
 
         os.write(tty, b"stty -echo; echo sh''ell\n")
         wait_for(b"shell")
-        os.write(tty, f"{LAUNCHER} run -- sh -c 'echo st''arted; "
-                      "read x; echo got $x'\n".encode())
+        os.write(tty, f"{LAUNCHER} run -- python3 {self.dir}/late.py\n"
+                 .encode())
         wait_for(b"started")
-        os.write(tty, b"\x1a")
-        wait_for(b"Stopped")
-        os.write(tty, b"fg >/dev/null; echo status $?\n")
-        os.write(tty, b"line\n")
-        wait_for(b"got line")
+        for i in range(5):
+            os.write(tty, b"\x1a")
+            wait_for(b"Stopped")
+            os.write(tty, b"fg >/dev/null; echo sta''tus $?\n")
+            # A shell that was told of another stop would take the second.
+            for line in (b"line %d" % i, b"again %d" % i):
+                os.write(tty, line + b"\n")
+                wait_for(b"got " + line)
+        os.write(tty, b"\x04")
         wait_for(b"status 0")
         os.write(tty, b"exit\n")
         os.waitpid(pid, 0)

@@ -886,33 +886,36 @@ static bool can_remove(const struct model *m, u64 nr)
 /* A listener is on one list at a time. */
 static bool can_listen(const struct model *m, u64 nr)
 {
-	const struct model_group *group = &m->groups[m->devices[nr].group];
+	const struct model_group *group;
 
 	if (!m->devices[nr].there)
 		return false;
 	if (!listens_anywhere(m, nr))
 		return true;
+	group = &m->groups[m->devices[nr].group];
 	return group->users && m->containers[group->container].listens[nr];
 }
 
 static bool can_unlisten(const struct model *m, u64 nr)
 {
 	const struct model_device *device = &m->devices[nr];
-	const struct model_group *group = &m->groups[device->group];
+	const struct model_group *group;
 
 	if (!device->there)
 		return false;
+	group = &m->groups[device->group];
 	/* Who has pinned pages must be told when they go. */
 	return !group->users || !has_pins(&m->containers[group->container]);
 }
 
 static bool room_for_pin(const struct model *m, u64 nr)
 {
-	const struct model_group *group = &m->groups[m->devices[nr].group];
+	const struct model_group *group;
 	unsigned int i;
 
 	if (!m->devices[nr].there)
 		return false;
+	group = &m->groups[m->devices[nr].group];
 	if (!group->users)
 		return true;
 	for (i = 0; i < NR_PINS; i++)
