@@ -223,6 +223,13 @@ static void fill_regs(greg_t *regs)
 		*reg(regs, i) = value_of(input.regs[i]);
 	if (!(input.choices & AS_IS))
 		aim(regs);
+	/* A rep leaves them so, before its first element even. */
+	if (insn.op >= MMIO_MOVS && insn.op <= MMIO_LODS &&
+	    insn.flags & MMIO_F_ADDR32) {
+		*reg(regs, RSI) = (u32)*reg(regs, RSI);
+		*reg(regs, RDI) = (u32)*reg(regs, RDI);
+		*reg(regs, RCX) = (u32)*reg(regs, RCX);
+	}
 	if (insn.flags & MMIO_F_REP && (u64)*reg(regs, RCX) > ELEMENTS)
 		*reg(regs, RCX) = ELEMENTS;
 	regs[REG_RIP] = CODE;

@@ -108,7 +108,9 @@ static long model_event(struct irq_model *m, const struct irq_request *req)
 		return 0;
 	if (req->fds[0] == BAD_FD)
 		return -EBADF;
-	*event = req->fds[0] >= 0;
+	/* Below -1 it means nothing. */
+	if (req->fds[0] >= -1)
+		*event = req->fds[0] >= 0;
 	return 0;
 }
 
