@@ -232,7 +232,11 @@ void net_control(struct net *n)
 
 	if (!vq->live || virtq_begin(vq))
 		return;
-	for (left = vq->size; left && virtq_pop(vq, &n->tx_chain) > 0; left--)
+	for (left = vq->size; left; left--) {
+		virtq_want_notify(vq, true);
+		if (virtq_pop(vq, &n->tx_chain) <= 0)
+			break;
 		answer(n, vq);
+	}
 	virtq_end(vq);
 }

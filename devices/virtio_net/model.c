@@ -206,7 +206,7 @@ static void net_notify(struct virtio *v, unsigned int queue)
 	if (queue % 2 == 0)
 		__atomic_fetch_or(&n->rx_open, 1u << queue / 2,
 				  __ATOMIC_RELAXED);
-	net_mover_wake(n->mover);
+	net_mover_notified(n);
 }
 
 static void net_queue_start(struct virtio *v, unsigned int queue)

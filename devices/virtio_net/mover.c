@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The thread that moves packets.  It is busy as long as packets come, spins for a
- * moment when none do, and then sleeps until a driver notifies, the world outside
- * has something, or a time has come.
+ * Who moves packets.  Between two drivers, the one that notifies does it itself,
+ * in the middle of its notification.  When notifications come thick and fast a
+ * thread takes over, and tells drivers not to notify: that is faster by the time
+ * a trap takes, but only while the thread has a processor for itself.  What comes
+ * from the world outside, or goes there, is the thread's.
+ *
+ * It is busy as long as packets come, spins for a moment when none do, and then
+ * sleeps until a driver notifies, the world has something, or a time has come.
  */
 #include "net.h"
 
@@ -11,12 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MOVER_PORTS 64
+#define NS 1000000000ll
 #define SPIN_NS 50000
 #define POLL_NS 100000 /* between looks at queues whose driver cannot wake us */
+#define ROUNDS 16 /* in a driver's thread */
+#define STREAK 256 /* notifications, each so soon after the one before: */
+#define STREAK_NS 20000
+#define CHECK_NS 1000000
+#define PREEMPTIONS 2
+#define CONTENDED_NS 200000000
 
 /*
  * Half of the processors move packets, the others are the drivers': a mover that
@@ -32,6 +45,11 @@ struct mover {
 	int wake_fd;
 	bool sleeping; /* atomic */
 	bool quit; /* atomic */
+
+	/* The lock.  @busy: the thread looks at the queues without being told. */
+	bool busy;
+	unsigned int streak;
+	uint64_t last_notified, contended_until;
 };
 
 static struct mover *movers; /* nets_lock */
@@ -75,8 +93,8 @@ static unsigned int move_port(struct net *n)
 		return 0;
 	net_control(n);
 	for (pair = 0; pair < n->max_pairs; pair++)
-		if (2 * pair + 1 != n->ctrl && 2 * pair < n->ctrl)
-			moved += net_transmit(n, pair);
+		if (2 * pair + 1 < n->ctrl)
+			moved += net_transmit(n, pair, n->mover->busy);
 	if (n->backend->flush)
 		n->backend->flush(n);
 	if (n->backend->receive) {
@@ -97,38 +115,69 @@ static unsigned int move(struct mover *m)
 	return moved;
 }
 
+/* ---- in the driver's own thread ---- */
+
+static unsigned int move_wire(struct net *n)
+{
+	unsigned int moved = move_port(n);
+
+	if (n->peer) {
+		moved += move_port(n->peer);
+		virtio_mem_release(&n->peer->mem);
+	}
+	virtio_mem_release(&n->mem);
+	return moved;
+}
+
+/* Notifications that come in quick succession are worth a thread, if there is a
+ * processor for it. */
+static bool is_worth_it(struct mover *m)
+{
+	uint64_t now = net_now();
+
+	m->streak = now - m->last_notified < STREAK_NS ? m->streak + 1 : 0;
+	m->last_notified = now;
+	return m->streak > STREAK && now >= m->contended_until;
+}
+
+void net_mover_notified(struct net *n)
+{
+	struct mover *m = n->mover;
+	unsigned int rounds = 0;
+	bool wake;
+
+	if (!n->backend->in_place || n->v.plain_notify) {
+		net_mover_wake(m);
+		return;
+	}
+	net_mover_lock(m);
+	wake = m->busy;
+	if (!wake) {
+		while (move_wire(n) && ++rounds < ROUNDS)
+			;
+		wake = rounds == ROUNDS || n->starved ||
+		       (n->peer && n->peer->starved) || is_worth_it(m);
+	}
+	net_mover_unlock(m);
+	if (wake)
+		net_mover_wake(m);
+}
+
 /* ---- sleeping ---- */
-
-/* Asks to be notified: true when there is something already. */
-static bool arm_queue(struct virtq *vq)
-{
-	bool ready;
-
-	if (!vq->live || virtq_begin(vq))
-		return false;
-	virtq_want_notify(vq, true);
-	ready = virtq_ready(vq);
-	virtq_end(vq);
-	return ready;
-}
-
-/* A receive queue is of interest only while a packet waits for a buffer. */
-static bool arm_port(struct net *n)
-{
-	bool ready = false;
-	unsigned int i;
-
-	if (n->driver_ok && n->backend->idle)
-		n->backend->idle(n);
-	for (i = 0; n->driver_ok && i <= n->ctrl; i++)
-		if (i == n->ctrl || i % 2 || n->starved)
-			ready |= arm_queue(&n->v.queues[i]);
-	return ready;
-}
 
 static int64_t sooner(int64_t a, int64_t b)
 {
 	return b < 0 || (a >= 0 && a < b) ? a : b;
+}
+
+/* How long until somebody's patience ends. */
+static int64_t patience_left(const struct net *n)
+{
+	uint64_t end = n->starved_since + NET_PATIENCE_NS, now = net_now();
+
+	if (!n->starved || n->absent || n->backend->patient)
+		return -1;
+	return end > now ? end - now : 0;
 }
 
 /* What may wake it before a driver does: descriptors in @fds, and a time. */
@@ -149,6 +198,7 @@ static unsigned int gather_wakers(struct mover *m, struct pollfd *fds,
 			continue;
 		if (n->v.plain_notify)
 			*wait_ns = sooner(*wait_ns, POLL_NS);
+		*wait_ns = sooner(*wait_ns, patience_left(n));
 		if (n->starved)
 			continue;
 		fd = backend->poll_fd ? backend->poll_fd(n) : -1;
@@ -160,27 +210,43 @@ static unsigned int gather_wakers(struct mover *m, struct pollfd *fds,
 	return nr;
 }
 
+/* A last round with notifications wanted: true when nothing was there. */
+static bool settle(struct mover *m, struct pollfd *fds, unsigned int *nr,
+		   int64_t *wait)
+{
+	unsigned int i;
+	bool idle;
+
+	lock_after_others(m);
+	m->busy = false;
+	idle = !move(m);
+	for (i = 0; i < m->nr_ports; i++)
+		if (m->port[i]->driver_ok && m->port[i]->backend->idle)
+			m->port[i]->backend->idle(m->port[i]);
+	*nr = gather_wakers(m, fds, wait);
+	net_mover_unlock(m);
+	return idle;
+}
+
 /* Who notifies looks whether it sleeps; so that is said before the last look at
  * the queues. */
 static void sleep_until_woken(struct mover *m)
 {
 	struct pollfd fds[1 + MOVER_PORTS];
 	struct timespec time;
-	bool ready = false;
-	unsigned int nr, i;
+	unsigned int nr;
 	uint64_t count;
 	int64_t wait;
 
 	__atomic_store_n(&m->sleeping, true, __ATOMIC_SEQ_CST);
-	lock_after_others(m);
-	for (i = 0; i < m->nr_ports; i++)
-		ready |= arm_port(m->port[i]);
-	nr = gather_wakers(m, fds, &wait);
-	net_mover_unlock(m);
-	time.tv_sec = wait / 1000000000;
-	time.tv_nsec = wait % 1000000000;
-	if (!ready && !__atomic_load_n(&m->quit, __ATOMIC_ACQUIRE))
-		ppoll(fds, nr, wait < 0 ? NULL : &time, NULL);
+	if (!settle(m, fds, &nr, &wait) ||
+	    __atomic_load_n(&m->quit, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&m->sleeping, false, __ATOMIC_SEQ_CST);
+		return;
+	}
+	time.tv_sec = wait / NS;
+	time.tv_nsec = wait % NS;
+	ppoll(fds, nr, wait < 0 ? NULL : &time, NULL);
 	__atomic_store_n(&m->sleeping, false, __ATOMIC_SEQ_CST);
 	if (fds[0].revents)
 		read(m->wake_fd, &count, sizeof(count));
@@ -194,27 +260,52 @@ void net_mover_wake(struct mover *m)
 		write(m->wake_fd, &one, sizeof(one));
 }
 
-static void mover_thread(void *priv)
+/* How often this thread had to make way for another. */
+static long preemptions(void)
 {
-	struct mover *m = priv;
-	uint64_t idle_since = 0, now;
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nivcsw;
+}
+
+/* Moves until nothing comes any more, or others want the processor: then drivers
+ * do it themselves for a while. */
+static void be_busy(struct mover *m)
+{
+	uint64_t now = net_now(), idle_since = 0, checked = now;
+	long preempted = preemptions();
 	unsigned int moved;
 
 	while (!__atomic_load_n(&m->quit, __ATOMIC_ACQUIRE)) {
 		lock_after_others(m);
+		m->busy = true;
 		moved = move(m);
-		net_mover_unlock(m);
-		if (moved) {
-			idle_since = 0;
-			continue;
-		}
 		now = net_now();
-		if (!idle_since)
+		if (now - checked > CHECK_NS) {
+			checked = now;
+			if (preemptions() - preempted > PREEMPTIONS) {
+				m->contended_until = now + CONTENDED_NS;
+				moved = 0;
+				idle_since = now - SPIN_NS;
+			}
+		}
+		net_mover_unlock(m);
+		if (moved)
+			idle_since = 0;
+		else if (!idle_since)
 			idle_since = now;
-		if (now - idle_since < SPIN_NS)
-			sched_yield();
-		else
-			sleep_until_woken(m);
+		else if (now - idle_since >= SPIN_NS)
+			break;
+	}
+}
+
+static void mover_thread(void *priv)
+{
+	struct mover *m = priv;
+
+	while (!__atomic_load_n(&m->quit, __ATOMIC_ACQUIRE)) {
+		sleep_until_woken(m);
+		be_busy(m);
 	}
 }
 

@@ -8,11 +8,10 @@
  *   struct mover    while at least one of its ports is started; see mover.c.  The
  *                   two ends of a wire have one in common
  *
- * A mover is a thread that takes packets out of transmit queues and puts them
- * into receive queues, in rounds, a burst of each queue at a time: from the
- * program's memory to the program's memory in one copy, where both ends are its.
- * It tells drivers not to notify while it is busy, and sleeps when nothing has
- * come for a while; a notification wakes it.
+ * A mover takes packets out of transmit queues and puts them into receive queues,
+ * in rounds, a burst of each queue at a time: from the program's memory to the
+ * program's memory in one copy, where both ends are its.  mover.c says in whose
+ * thread.
  *
  * Nothing is lost for want of room: a packet stays where it is until the receiver
  * gives a buffer.  A receiver that gives none for NET_PATIENCE_NS is not there;
@@ -60,6 +59,7 @@ struct net_packet {
 /**
  * struct net_backend - what a net is connected to; all calls but @send may be
  *         NULL, and come with the mover's lock held, but @start and @stop
+ * @in_place: sending takes no system call: the driver's thread can do it
  * @patient: its packets wait for a buffer as long as it takes
  * @start, @stop: with the device's lock held, and the mover not there
  * @send:  takes a packet of transmit queue @pair: 0 when it is sent or dropped,
@@ -71,6 +71,7 @@ struct net_packet {
  * @wait_ns: how long to sleep at most until there is, or -1
  */
 struct net_backend {
+	bool in_place;
 	bool patient;
 	int (*start)(struct net *n);
 	void (*stop)(struct net *n);
@@ -159,7 +160,8 @@ void net_set_link(struct net *n, bool up);
 
 /* ---- transmit.c: one burst; how many packets left ---- */
 
-unsigned int net_transmit(struct net *n, unsigned int pair);
+/* @busy: the driver need not notify. */
+unsigned int net_transmit(struct net *n, unsigned int pair, bool busy);
 
 /* ---- receive.c ---- */
 
@@ -186,6 +188,8 @@ void net_mover_leave(struct net *n);
 void net_mover_lock(struct mover *m);
 void net_mover_unlock(struct mover *m);
 void net_mover_wake(struct mover *m);
+/* The driver of @n did something to a queue. */
+void net_mover_notified(struct net *n);
 
 /* ---- wire.c ---- */
 

@@ -222,6 +222,18 @@ static bool is_open(const struct net *n, unsigned int pair)
 	       __atomic_load_n(&n->rx_open, __ATOMIC_RELAXED) >> pair & 1;
 }
 
+/* Notifications are of interest only while a packet waits for a buffer. */
+static int deliver_or_ask(struct net *n, struct virtq *vq,
+			  const struct net_packet *pkt)
+{
+	int ret = deliver(n, vq, pkt);
+
+	virtq_want_notify(vq, ret == -EAGAIN);
+	if (ret == -EAGAIN && virtq_ready(vq))
+		ret = deliver(n, vq, pkt);
+	return ret;
+}
+
 int net_deliver(struct net *n, unsigned int pair, const struct net_packet *pkt)
 {
 	struct virtq *vq;
@@ -234,7 +246,7 @@ int net_deliver(struct net *n, unsigned int pair, const struct net_packet *pkt)
 		return starve(n);
 	if (!hold(n, pair))
 		return 0;
-	if (deliver(n, vq, pkt) == -EAGAIN)
+	if (deliver_or_ask(n, vq, pkt) == -EAGAIN)
 		return starve(n);
 	n->starved = false;
 	n->absent = false;

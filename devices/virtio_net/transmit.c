@@ -63,7 +63,19 @@ static int send_chain(struct net *n, unsigned int pair,
 	return 0;
 }
 
-unsigned int net_transmit(struct net *n, unsigned int pair)
+/* The next buffer.  When there is none the driver is asked to notify of the next,
+ * unless that is not needed; then one that came meanwhile counts. */
+static bool next_chain(struct net *n, struct virtq *vq, bool busy)
+{
+	int ret = virtq_pop(vq, &n->tx_chain);
+
+	if (ret || busy)
+		return ret > 0;
+	virtq_want_notify(vq, true);
+	return virtq_ready(vq) && virtq_pop(vq, &n->tx_chain) > 0;
+}
+
+unsigned int net_transmit(struct net *n, unsigned int pair, bool busy)
 {
 	struct virtq *vq = net_tx_queue(n, pair);
 	struct virtq_place place;
@@ -71,12 +83,12 @@ unsigned int net_transmit(struct net *n, unsigned int pair)
 
 	if (!vq->live || virtq_begin(vq))
 		return 0;
+	if (busy)
+		virtq_want_notify(vq, false);
 	for (nr = 0; nr < NET_BURST; nr++) {
 		place = virtq_tell(vq);
-		if (virtq_pop(vq, &n->tx_chain) <= 0)
+		if (!next_chain(n, vq, busy))
 			break;
-		if (!nr)
-			virtq_want_notify(vq, false);
 		if (send_chain(n, pair, &n->tx_chain)) {
 			virtq_rewind(vq, place);
 			break;

@@ -49,15 +49,18 @@ static void loop_flush(struct net *n)
 }
 
 const struct net_backend net_none = {
+	.in_place = true,
 	.send = none_send,
 };
 
 const struct net_backend net_wire = {
+	.in_place = true,
 	.send = wire_send,
 	.flush = wire_flush,
 };
 
 const struct net_backend net_loop = {
+	.in_place = true,
 	.send = loop_send,
 	.flush = loop_flush,
 };

@@ -243,7 +243,7 @@ static void run_round(void)
 	net_control(&net);
 	for (pair = 0; pair < PAIRS; pair++)
 		if (2 * pair < net.ctrl)
-			net_transmit(&net, pair);
+			net_transmit(&net, pair, noise & 1);
 	net.backend->flush(&net);
 	virtio_mem_release(&net.mem);
 	FUZZ_CHECK(!dev.maps);

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Packets a second through dpdk-testpmd, io-forward, 64 bytes, two ports with a
+wire between them: on our virtio-net, and on DPDK's own software ports.
+
+    bench/testpmd.py BUILD [KIND...]
+
+The peers' wires are made of the kernel's interfaces, in a network namespace of
+their own; who may not make one goes without those figures."""
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+EAL = ["-l", "0,1", "--no-telemetry", "--no-shconf", "--no-huge", "-m", "256"]
+PMD = ["-i", "--total-num-mbufs=16384", "--rxd=1024", "--txd=1024",
+       "--no-lsc-interrupt"]
+BURSTS = 8          # of 32 packets, sent by each port at the start
+SECONDS, RUNS = 2, 3
+BDF = "0000:01:00.0"
+
+VETH = ("ip link add v0 type veth peer name v1; "
+        "ip link set v0 up promisc on; ip link set v1 up promisc on; ")
+# A bridge that learns nothing is a wire.
+BRIDGE = ("ip link add name wire type bridge; ip link set wire up; "
+          "( until ip link set t0 master wire && ip link set t1 master wire; "
+          "do sleep 0.1; done; bridge link set dev t0 learning off; "
+          "bridge link set dev t1 learning off ) 2>/dev/null & ")
+
+
+def ours(build, options):
+    launcher = os.path.join(build, "anyvfio")
+    return ["", [launcher, "run", "-d", f"virtio-net,{options}", "-d",
+                 f"virtio-net,peer={BDF},{options}", "--"], EAL]
+
+
+def vdevs(setup, *devices):
+    args = ["--no-pci"]
+    for device in devices:
+        args += ["--vdev", device]
+    return [setup, [], EAL + args]
+
+
+def kinds(build):
+    return {
+        "virtio-net": ours(build, "ring=1024"),
+        "virtio-net packed": ours(build, "ring=1024,packed=on"),
+        "virtio-net legacy": ours(build, "ring=1024,interface=legacy"),
+        "net_tap": vdevs(BRIDGE, "net_tap0,iface=t0", "net_tap1,iface=t1"),
+        "net_af_packet": vdevs(VETH, "net_af_packet0,iface=v0",
+                               "net_af_packet1,iface=v1"),
+        "net_pcap": vdevs(VETH, "net_pcap0,iface=v0", "net_pcap1,iface=v1"),
+        "net_ring": vdevs("", "net_ring0", "net_ring1"),
+    }
+
+
+class Testpmd:
+    def __init__(self, setup, launcher, eal):
+        shell = ["unshare", "-n", "sh", "-c", setup + 'exec "$@"', "sh"] \
+            if setup else []
+        self.process = subprocess.Popen(
+            ["timeout", "--foreground", "60", *shell, *launcher, "stdbuf", "-oL", "dpdk-testpmd", *eal, "--",
+             *PMD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    def do(self, command, until):
+        """What it says up to a line with @until."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if re.search(until, line):
+                return said
+        raise RuntimeError(said)
+
+    def received(self):
+        """Packets received by both ports, and when."""
+        said = self.do("show port stats all\nshow port summary 0", "^0 ")
+        now = time.monotonic()
+        return sum(map(int, re.findall(r"RX-packets: (\d+)", said))), now, said
+
+
+def measure(kind):
+    """(packets a second, packets lost)"""
+    testpmd = Testpmd(*kind)
+    try:
+        testpmd.received()
+        time.sleep(1)  # the bridge finds its ports
+        testpmd.do(f"start tx_first {BURSTS}", "packets/burst")
+        time.sleep(0.5)
+        before, start, _ = testpmd.received()
+        time.sleep(SECONDS)
+        after, end, said = testpmd.received()
+        sent = sum(map(int, re.findall(r"TX-packets: (\d+)", said)))
+        # In flight are at most those of the start; the rest is lost.
+        lost = max(0, sent - after - 2 * 32 * BURSTS)
+        return (after - before) / (end - start), lost
+    finally:
+        os.killpg(testpmd.process.pid, signal.SIGKILL)
+        testpmd.process.wait()
+
+
+def rates(build, names=None, runs=RUNS):
+    """name -> (median packets a second, most lost), measured in turns; those
+    that cannot run here are left out."""
+    every = kinds(build)
+    names = names or list(every)
+    found = {name: [] for name in names}
+    for _ in range(runs):
+        for name in names:
+            try:
+                found[name].append(measure(every[name]))
+            except (RuntimeError, BrokenPipeError) as error:
+                print(f"bench: {name}: {str(error)[-300:]}", file=sys.stderr)
+    return {name: (statistics.median(r[0] for r in runs),
+                   max(r[1] for r in runs))
+            for name, runs in found.items() if runs}
+
+
+if __name__ == "__main__":
+    for what, (rate, lost) in rates(os.path.abspath(sys.argv[1]),
+                                    sys.argv[2:]).items():
+        print(f"{what:20} {rate / 1e6:8.3f} M/s   lost {lost}")
