@@ -10,6 +10,7 @@
 #   make model      random calls on the core and on a model of the spec, on both hosts; SEED=n tells one
 #   make mutate     plants mistakes in the core, type1 and the PCI driver; N=60 some of them (all: hours)
 #   make coverage   branches of these that the tests reach, with a floor
+#   make soak       many threads and processes   SECONDS=60, SAN=address or thread
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
@@ -23,10 +24,11 @@ SAN ?=
 B := build$(if $(SAN),-$(SAN))
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SECONDS ?= 60
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night fuzz check bench module vm-test vm-bench docs install uninstall clean deps-build
+.PHONY: all demo test sim sim-night fuzz soak check bench module vm-test vm-bench docs install uninstall clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -72,6 +74,9 @@ mutate: all
 coverage: deps-build
 	@tools/deps coverage
 	@tools/coverage
+
+soak: all
+	@$(B)/tests/soak/soak -t 32 -s $(SECONDS)
 
 check: all
 	@tools/deps check
