@@ -26,16 +26,19 @@ def address(i):
 
 
 class GuestTest(ClientTest):
-    def make(self, command, modules="nvme", copy=None, more=""):
-        """A kernel, an initramfs and a command line; their directory."""
+    def make(self, command, modules="nvme", copy=None, more="",
+             disk="/dev/nvme0n1"):
+        """A kernel, an initramfs and a command line; their directory.  The
+        guest waits for its disk, which its driver finds in its own time."""
         made = self.path("made")
+        command = f"until [ -b {disk} ]; do sleep 0.1; done; {command}"
         subprocess.run([os.path.join(VM, "vmrun"), "-o", made, "-m", modules,
                         "-a", more,
                         *(["-c", copy] if copy else []), "-e", command],
                        check=True, timeout=LIMIT)
         return made
 
-    def qemu(self, devices, *args):
+    def qemu(self, devices, *args, bus="pcie.0"):
         """The arguments of a run: QEMU with all devices, behind `args`."""
         given = []
         for device in devices:
@@ -44,7 +47,7 @@ class GuestTest(ClientTest):
                   "-nodefaults", "-display", "none",
                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *args]
         for i in range(len(devices)):
-            given += ["-device", f"vfio-pci,host={address(i)},id=dev{i}"]
+            given += ["-device", f"vfio-pci,host={address(i)},bus={bus}"]
         return given
 
     def serials(self):
@@ -53,9 +56,9 @@ class GuestTest(ClientTest):
                 "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
                 "-serial", f"file:{self.path('status')}"]
 
-    def start(self, devices, *args):
+    def start(self, devices, *args, **kw):
         """A guest that somebody else ends."""
-        guest = client.start(*self.qemu(devices, *self.serials(), *args),
+        guest = client.start(*self.qemu(devices, *self.serials(), *args, **kw),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True)
         self.addCleanup(guest.stderr.close)

@@ -105,7 +105,8 @@ class Kernel(GuestTest):
             "mkdir /mnt && mount -t ext4 /dev/nvme0n1p1 /mnt && cd /mnt || exit;"
             "dd if=/dev/urandom of=blob bs=1M count=6 2>/dev/null;"
             "ln -s blob link; mkdir -p a/b; echo 'from the guest' >a/b/note;"
-            "sha256sum blob; cd /; umount /mnt", "nvme,ext4,crc32c_generic")
+            "sha256sum blob; cd /; umount /mnt", "nvme,ext4,crc32c_generic",
+            disk="/dev/nvme0n1p1")
         disk = self.bootable(made, 64 * MB)
         said = self.run_guest([f"nvme,file={disk}"])
         blob = re.search(r"([0-9a-f]{64})  blob", said)[1]
@@ -181,7 +182,7 @@ class Devices(GuestTest):
             "cat /sys/block/vda/serial; grep virtio0 /proc/interrupts;"
             "od -An -tx1 -j7 -N1 /sys/bus/virtio/devices/virtio0/features;"
             "cut -c29,35 /sys/bus/virtio/devices/virtio0/features",
-            "virtio_pci,virtio_blk,ext4,crc32c_generic")
+            "virtio_pci,virtio_blk,ext4,crc32c_generic", disk="/dev/vda1")
         for options in ("interface=modern", "packed=on,queues=2",
                         "interface=legacy,engine=threads"):
             with self.subTest(options=options):
@@ -200,7 +201,8 @@ class Devices(GuestTest):
 
     def test_boots_from_a_virtio_disk(self):
         """Firmware has a driver of its own, and so has the kernel it loads."""
-        made = self.make("sha256sum /dev/vda", "virtio_pci,virtio_blk")
+        made = self.make("sha256sum /dev/vda", "virtio_pci,virtio_blk",
+                         disk="/dev/vda")
         disk = self.bootable(made, 64 * MB)
         self.assertIn(sha256(disk), self.run_guest(
             [f"virtio-blk,file={disk},readonly=on"]))
@@ -218,7 +220,7 @@ class Devices(GuestTest):
             "ping -c 5 -i 0.2 -s 1400 10.0.0.2; kill $far;"
             "cmp /dev/nvme0n1 /dev/vda && echo same;"
             "for d in /sys/bus/pci/devices/*; do echo $(cat $d/vendor "
-            "$d/device); done", "nvme,virtio_pci,virtio_blk,virtio_net")
+            "$d/device); done", "virtio_pci,virtio_blk,virtio_net,nvme")
         source = self.path("source")
         with open(source, "wb") as file:
             file.write(os.urandom(4 * MB))
@@ -261,6 +263,58 @@ class Nested(GuestTest):
         self.left_nothing()
 
 
+class Unplugged(GuestTest):
+    """By command from outside, while the guest reads from it."""
+
+    def reading(self):
+        """A guest that says when it reads, and when its disk is gone."""
+        made = self.make(
+            "echo reading; while [ -b "
+            "/dev/nvme0n1 ]; do dd if=/dev/nvme0n1 of=/dev/null bs=64k "
+            "count=16 2>/dev/null; done; until [ ! -e "
+            "/sys/bus/pci/devices/0000:01:00.0 ]; do sleep 0.1; done; "
+            "echo gone")
+        running = self.start(
+            ["nvme,size=8M"], *self.direct(made), "-device",
+            "pcie-root-port,id=rp1,slot=1,chassis=1", bus="rp1")
+        for line in running.stdout:
+            if line == "reading\n":
+                return running
+        self.fail(running.stderr.read())
+
+    @staticmethod
+    def control(running, *what):
+        return subprocess.run(
+            [client.LAUNCHER, "ctl", str(running.pid), *what], text=True,
+            capture_output=True, check=False, timeout=guest.LIMIT)
+
+    def test_unplugged_in_use(self):
+        """The request reaches QEMU, by it the guest, which lets go; then it is
+        gone here, too."""
+        running = self.reading()
+        done = self.control(running, "remove", client.BDF)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        said, complained = running.communicate(timeout=guest.LIMIT)
+        self.assertEqual(said, "gone\n")
+        self.assertEqual(guest.complaints(complained), [])
+        self.assertEqual(client.read(self.path("status")).strip(),
+                         "rc 0 taint 0.")
+        self.left_nothing()
+
+    def test_broken_in_use(self):
+        """QEMU stops a guest whose device reports a fatal error."""
+        running = self.reading()
+        self.assertEqual(self.control(running, "error", client.BDF).returncode,
+                         0)
+        line = running.stderr.readline()
+        while line and "Unrecoverable error detected" not in line:
+            line = running.stderr.readline()
+        self.assertIn(client.BDF, line)
+        running.terminate()
+        self.assertEqual(running.wait(timeout=guest.LIMIT), 0)
+        self.left_nothing()
+
+
 class Killed(GuestTest):
     """Not even then is anything left, or lost that was written."""
 
@@ -270,11 +324,13 @@ class Killed(GuestTest):
             "mkdir /mnt && mount -t ext4 /dev/nvme0n1p1 /mnt && cd /mnt || exit;"
             "echo kept >note; sync; echo written; while :; do dd if=/dev/zero "
             "of=big bs=64k count=64 conv=fsync 2>/dev/null; done",
-            "nvme,ext4,crc32c_generic")
+            "nvme,ext4,crc32c_generic", disk="/dev/nvme0n1p1")
         disk = self.bootable(made, 64 * MB)
         running = self.start([f"nvme,file={disk}", "edu"], *self.direct(made))
-        self.assertIn("written\n", iter(running.stdout.readline, ""))
-        return running, disk
+        for line in running.stdout:
+            if line == "written\n":
+                return running, disk
+        self.fail(running.stderr.read())
 
     def check(self, disk):
         self.left_nothing()
