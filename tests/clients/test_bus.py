@@ -181,7 +181,7 @@ print(n)
                 ("bash", "printf %s {0} >{1}"), ("sh", "/bin/echo {0} >{1}"),
                 ("sh", "echo {0} | tee {1} >/dev/null"),
                 ("sh", "echo {0} | cat >{1}"), ("sh", "cat >{1} <<X\n{0}\nX"),
-                ("sh", "echo {0} | dd of={1} status=none"),
+                ("sh", "echo {0} | dd of={1} bs=4k status=none"),
                 ("bash", "exec 4>{1}; echo {0} >&4"),
                 ("bash", "( echo {0} ) >{1}"),
                 ("bash", "cd {2}; echo {0} >$(basename {1})")):
@@ -555,6 +555,50 @@ for data in (b"", b"x", b"join x", b"write", b"write \\n", b"write /sys/bus",
         self.says(ctl(run.pid, "list"), 0, BDF)
         self.tell(run, "close")
         self.says(ctl(run.pid, "remove", BDF), 0)
+
+class Testpmd(BusTest):
+    """DPDK's own program, which has two ports and is to go on with one.  It does
+    not forward: told to quit while it begins to again, it waits for ever."""
+
+    def setUp(self):
+        super().setUp()
+        self.pmd = client.start(
+            "-d", "virtio-net,loop=on", "-d", "virtio-net,loop=on", "--",
+            "stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", "64", "-l", "0,1",
+            "--no-telemetry", "--file-prefix", f"anyvfio-{os.getpid()}", "--",
+            "-i", "--hot-plug", "--total-num-mbufs=2048", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, bufsize=1)
+        self.addCleanup(self.end, self.pmd)
+        # Its prompt has no end of line: an answer shows that it came.
+        self.pmd.stdin.write("show port summary all\n")
+        self.until("Number of available ports: 2")
+
+    def until(self, part):
+        said = ""
+        while part not in said:
+            line = self.pmd.stdout.readline()
+            self.assertTrue(line, said)
+            said += line
+        return said
+
+    def goes_on(self):
+        """With one port, which is then closed as ever."""
+        self.pmd.stdin.write("show port summary all\nquit\n")
+        self.until("Number of available ports: 1")
+        self.until("Bye...")
+        self.assertEqual(self.pmd.wait(), 0)
+
+    def test_unplugging(self):
+        self.says(ctl(self.pmd.pid, "remove", BDF), 0)
+        self.assertEqual(ctl(self.pmd.pid, "list").stdout,
+                         f"{OTHER}  group 2    vfio-pci\n")
+        self.goes_on()
+
+    def test_surprise(self):
+        self.says(ctl(self.pmd.pid, "surprise", BDF), 0)
+        while BDF in ctl(self.pmd.pid, "list").stdout:
+            pass
+        self.goes_on()
 
 
 if __name__ == "__main__":
