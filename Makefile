@@ -3,7 +3,8 @@
 #
 #   make            build into build/ (the launcher is build/anyvfio)
 #   make demo       an unmodified qemu-img, and a guest of QEMU's, on a software NVMe
-#   make test       every test            SAN=address or SAN=thread: under it
+#   make test       every test            SAN=address or SAN=thread: under it;
+#                   VM=no: without virtual machines, as with SAN
 #   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
 #   make fuzz       no end of inputs      FUZZ_SECONDS=60
@@ -46,7 +47,8 @@ demo: all
 
 test: all
 	@tools/deps test
-	@tools/test $(B)
+	@$(if $(SAN)$(filter no,$(VM)),,tools/deps vm)
+	@VM=$(VM) tools/test $(B)
 
 sim: all
 	@$(B)/tests/sim/sim-sweep $(if $(SEED),-t -s $(SEED) $(if $(FAULT),-f $(FAULT)),-s 0 -n 100000) $(SCENARIO)
@@ -90,7 +92,7 @@ module:
 	@tools/deps module
 	@tools/module $(KDIR)
 
-vm-test:
+vm-test: all
 	@tools/deps vm
 	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
 
@@ -102,6 +104,7 @@ docs:
 	@tools/deps docs
 	@dot -Tsvg docs/architecture.dot -o docs/architecture.svg
 	@tools/rules
+	@tools/compat
 
 # The names in a package are absolute: PREFIX is.
 install: all

@@ -109,6 +109,15 @@ I3_dma_entry_limit() {
 	return $rc
 }
 
+X1_external_user_in_the_kernel() {
+	local status
+	use $EDU || return
+	./external $group $bdf ours/external.ko
+	status=$?
+	dmesg | sed -n 's/.*external: //p'
+	return $status
+}
+
 B6_error_reaches_the_user() {
 	modprobe aer_inject && use $E1000E && ./aer $group $bdf
 }
@@ -158,6 +167,7 @@ for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io
 	V2_native_driver_in_owned_group_is_refused \
 	D1_hot_reset_reaches_the_bus I3_ranges_limits_and_whose_memory \
 	I3_huge_page_stays_huge I3_dma_entry_limit B6_error_reaches_the_user \
+	X1_external_user_in_the_kernel \
 	M2_unload_while_in_use_is_refused L1_thousand_cycles_leak_nothing \
 	M2_unload_and_load_again B6_intx_without_masking B2_ids_bind}; do
 	run $t
