@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The control queue, and the filters it sets (5.1.6.5). */
-#include "net.h"
+#include "vnet.h"
 
 #include <string.h>
 
 /* ---- filters ---- */
 
-void net_filter_reset(struct net *n)
+void vnet_filter_reset(struct vnet *n)
 {
 	n->filter = (struct net_filter){ .promisc = true };
 }
@@ -39,7 +39,7 @@ static bool is_broadcast(const uint8_t *mac)
 	return !memcmp(mac, broadcast, ETH_ALEN);
 }
 
-static bool wants_mac(struct net *n, const uint8_t *mac)
+static bool wants_mac(struct vnet *n, const uint8_t *mac)
 {
 	struct net_filter *f = &n->filter;
 
@@ -71,7 +71,7 @@ static void peek(const struct net_packet *pkt, uint8_t *head, size_t len)
 	}
 }
 
-bool net_wants(struct net *n, const struct net_packet *pkt)
+bool vnet_wants(struct vnet *n, const struct net_packet *pkt)
 {
 	uint8_t head[16];
 
@@ -126,7 +126,8 @@ static bool set_table(const uint8_t **data, size_t *len,
 	return true;
 }
 
-static bool set_mac(struct net *n, uint8_t cmd, const uint8_t *data, size_t len)
+static bool set_mac(struct vnet *n, uint8_t cmd, const uint8_t *data,
+		    size_t len)
 {
 	struct net_filter new = n->filter;
 
@@ -166,7 +167,7 @@ static bool set_vlan(struct net_filter *f, uint8_t cmd, const uint8_t *data,
 	return true;
 }
 
-static bool set_pairs(struct net *n, uint8_t cmd, const uint8_t *data,
+static bool set_pairs(struct vnet *n, uint8_t cmd, const uint8_t *data,
 		      size_t len)
 {
 	uint16_t pairs;
@@ -177,11 +178,11 @@ static bool set_pairs(struct net *n, uint8_t cmd, const uint8_t *data,
 	memcpy(&pairs, data, sizeof(pairs));
 	if (!pairs || pairs > n->max_pairs)
 		return false;
-	n->pairs = pairs;
+	n->net.pairs = pairs;
 	return true;
 }
 
-static bool execute(struct net *n, const uint8_t *command, size_t len)
+static bool execute(struct vnet *n, const uint8_t *command, size_t len)
 {
 	struct virtio_net_ctrl_hdr header;
 	const uint8_t *data = command + sizeof(header);
@@ -207,7 +208,7 @@ static bool execute(struct net *n, const uint8_t *command, size_t len)
 /* ---- the queue ---- */
 
 /* A command longer than any that we know is cut, and refused for that. */
-static void answer(struct net *n, struct virtq *vq)
+static void answer(struct vnet *n, struct virtq *vq)
 {
 	struct virtq_chain *chain = &n->tx_chain;
 	uint8_t ack = VIRTIO_NET_ERR;
@@ -225,7 +226,7 @@ static void answer(struct net *n, struct virtq *vq)
 	virtq_push(vq, chain, len == 1 ? chain->write_len : 0);
 }
 
-void net_control(struct net *n)
+void vnet_control(struct vnet *n)
 {
 	struct virtq *vq = &n->v.queues[n->ctrl];
 	unsigned int left;

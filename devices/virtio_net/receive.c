@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Receive queues: into the buffers that the driver gave. */
-#include "net.h"
+#include "vnet.h"
 
 #include <string.h>
 
@@ -36,7 +36,7 @@ static int copy_out(uint8_t *to, struct reader *r, size_t len)
 
 /* @skip bytes of the buffer are the header's; then up to @len of the packet: how
  * many, or a negated errno. */
-static int64_t fill(struct net *n, const struct virtq_chain *chain,
+static int64_t fill(struct vnet *n, const struct virtq_chain *chain,
 		    uint32_t skip, struct reader *r, uint32_t len)
 {
 	const struct virtq_seg *seg = chain->seg + chain->nr_read;
@@ -64,7 +64,7 @@ static int64_t fill(struct net *n, const struct virtq_chain *chain,
 	return done;
 }
 
-static int64_t put_header(struct net *n, const struct virtq_chain *chain,
+static int64_t put_header(struct vnet *n, const struct virtq_chain *chain,
 			  uint16_t buffers)
 {
 	struct virtio_net_hdr_v1 header = { .num_buffers = buffers };
@@ -76,26 +76,9 @@ static int64_t put_header(struct net *n, const struct virtq_chain *chain,
 
 /* ---- a packet ---- */
 
-/* No buffer: 0, or -EAGAIN as long as the receiver may be expected to give one. */
-static int starve(struct net *n)
-{
-	uint64_t now;
-
-	if (n->absent)
-		return 0;
-	now = net_now();
-	if (!n->starved)
-		n->starved_since = now;
-	n->starved = true;
-	if (n->backend->patient || now - n->starved_since < NET_PATIENCE_NS)
-		return -EAGAIN;
-	n->absent = true;
-	return 0;
-}
-
 /* Into the buffer at hand: how many bytes of the packet, or a negated errno.
  * @header: so many buffers the packet has, or 0 behind the first. */
-static int64_t fill_buffer(struct net *n, struct virtq *vq, uint16_t buffers,
+static int64_t fill_buffer(struct vnet *n, struct virtq *vq, uint16_t buffers,
 			   struct reader *r, uint32_t len)
 {
 	const struct virtq_chain *chain = &n->rx_chain;
@@ -110,7 +93,7 @@ static int64_t fill_buffer(struct net *n, struct virtq *vq, uint16_t buffers,
 /* How many buffers take @need bytes, or 0 when there are not enough now.  They
  * are looked at again when they are filled: what the driver changes meanwhile
  * harms itself. */
-static unsigned int count_buffers(struct net *n, struct virtq *vq,
+static unsigned int count_buffers(struct vnet *n, struct virtq *vq,
 				  uint32_t need)
 {
 	uint64_t room = 0;
@@ -124,7 +107,7 @@ static unsigned int count_buffers(struct net *n, struct virtq *vq,
 	return room < need ? VIRTQ_BATCH + 1 : nr;
 }
 
-static int deliver_merged(struct net *n, struct virtq *vq,
+static int deliver_merged(struct vnet *n, struct virtq *vq,
 			  const struct net_packet *pkt, unsigned int nr)
 {
 	struct reader r = { pkt->piece, 0 };
@@ -153,7 +136,7 @@ static int deliver_merged(struct net *n, struct virtq *vq,
 	return 0;
 }
 
-static int deliver_one(struct net *n, struct virtq *vq,
+static int deliver_one(struct vnet *n, struct virtq *vq,
 		       const struct net_packet *pkt)
 {
 	struct reader r = { pkt->piece, 0 };
@@ -165,7 +148,7 @@ static int deliver_one(struct net *n, struct virtq *vq,
 }
 
 /* Into more than one buffer, or into none. */
-static int deliver_large(struct net *n, struct virtq *vq,
+static int deliver_large(struct vnet *n, struct virtq *vq,
 			 const struct net_packet *pkt, struct virtq_place place)
 {
 	unsigned int nr;
@@ -186,7 +169,7 @@ static int deliver_large(struct net *n, struct virtq *vq,
 
 /* 0; -EAGAIN: not enough buffers; other errors: the packet is lost, its buffers
  * wait for the next. */
-static int deliver(struct net *n, struct virtq *vq,
+static int deliver(struct vnet *n, struct virtq *vq,
 		   const struct net_packet *pkt)
 {
 	struct virtq_place place = virtq_tell(vq);
@@ -204,7 +187,7 @@ static int deliver(struct net *n, struct virtq *vq,
 	return ret;
 }
 
-static bool hold(struct net *n, unsigned int pair)
+static bool hold(struct vnet *n, unsigned int pair)
 {
 	if (n->rx_begun >> pair & 1)
 		return true;
@@ -216,14 +199,14 @@ static bool hold(struct net *n, unsigned int pair)
 
 /* A driver fills a queue, and throws what comes meanwhile away; its first
  * notification says that it is done. */
-static bool is_open(const struct net *n, unsigned int pair)
+static bool is_open(const struct vnet *n, unsigned int pair)
 {
 	return n->v.plain_notify ||
 	       __atomic_load_n(&n->rx_open, __ATOMIC_RELAXED) >> pair & 1;
 }
 
 /* Notifications are of interest only while a packet waits for a buffer. */
-static int deliver_or_ask(struct net *n, struct virtq *vq,
+static int deliver_or_ask(struct vnet *n, struct virtq *vq,
 			  const struct net_packet *pkt)
 {
 	int ret = deliver(n, vq, pkt);
@@ -234,56 +217,30 @@ static int deliver_or_ask(struct net *n, struct virtq *vq,
 	return ret;
 }
 
-int net_deliver(struct net *n, unsigned int pair, const struct net_packet *pkt)
+int vnet_deliver(struct net *net, unsigned int pair,
+		 const struct net_packet *pkt)
 {
+	struct vnet *n = vnet_of(net);
 	struct virtq *vq;
 
-	pair %= n->pairs;
+	pair %= net->pairs;
 	vq = net_rx_queue(n, pair);
-	if (!vq->live || vq->failed || !net_wants(n, pkt))
-		return 0;
+	if (!vq->live || vq->failed || !vnet_wants(n, pkt))
+		return -ECANCELED;
 	if (!is_open(n, pair))
-		return starve(n);
+		return -EAGAIN;
 	if (!hold(n, pair))
-		return 0;
-	if (deliver_or_ask(n, vq, pkt) == -EAGAIN)
-		return starve(n);
-	n->starved = false;
-	n->absent = false;
-	return 0;
+		return -ECANCELED;
+	return deliver_or_ask(n, vq, pkt);
 }
 
-void net_deliver_end(struct net *n)
+void vnet_deliver_end(struct net *net)
 {
+	struct vnet *n = vnet_of(net);
 	unsigned int pair;
 
 	for (pair = 0; n->rx_begun >> pair; pair++)
 		if (n->rx_begun >> pair & 1)
 			virtq_end(net_rx_queue(n, pair));
 	n->rx_begun = 0;
-}
-
-/* ---- flows ---- */
-
-/* Addresses, protocol and ports, or what is there of them: packets of one flow
- * stay in order because they stay in one queue. */
-unsigned int net_steer(const struct net *n, const uint8_t *frame, size_t len)
-{
-	size_t from = 0, last = len < ETH_HLEN ? len : ETH_HLEN, i;
-	uint32_t hash = 2166136261u;
-
-	if (n->pairs == 1)
-		return 0;
-	if (len >= 38 && frame[12] == 0x08 && frame[13] == 0x00) {
-		from = 26;
-		last = frame[14] == 0x45 && !(frame[20] & 0x3f) && !frame[21]
-			       ? 38
-			       : 34;
-	} else if (len >= 58 && frame[12] == 0x86 && frame[13] == 0xdd) {
-		from = 22;
-		last = frame[20] == 6 || frame[20] == 17 ? 58 : 54;
-	}
-	for (i = from; i < last; i++)
-		hash = (hash ^ frame[i]) * 16777619u;
-	return (hash ^ hash >> 16) % n->pairs;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Transmit queues: from the driver's buffers to the back end. */
-#include "net.h"
+#include "vnet.h"
 
 /* Adds the bytes of @seg from @off on. */
-static int add_pieces(struct net *n, struct net_packet *pkt,
+static int add_pieces(struct vnet *n, struct net_packet *pkt,
 		      const struct virtq_seg *seg, uint32_t off)
 {
 	struct iovec *piece;
@@ -26,7 +26,7 @@ static int add_pieces(struct net *n, struct net_packet *pkt,
 
 /* The frame behind the header.  No offload is offered, so that there is nothing in
  * the header to look at. */
-static int gather(struct net *n, const struct virtq_chain *chain,
+static int gather(struct vnet *n, const struct virtq_chain *chain,
 		  struct net_packet *pkt)
 {
 	uint32_t skip = n->header;
@@ -50,14 +50,14 @@ static int gather(struct net *n, const struct virtq_chain *chain,
 }
 
 /* What cannot be sent is dropped: an IOMMU fault was told where it happened. */
-static int send_chain(struct net *n, unsigned int pair,
+static int send_chain(struct vnet *n, unsigned int pair,
 		      const struct virtq_chain *chain)
 {
 	int ret;
 
 	ret = gather(n, chain, &n->packet);
 	if (!ret)
-		return n->backend->send(n, pair, &n->packet);
+		return n->net.backend->send(&n->net, pair, &n->packet);
 	if (ret != -EFAULT)
 		n->drops.malformed++;
 	return 0;
@@ -65,7 +65,7 @@ static int send_chain(struct net *n, unsigned int pair,
 
 /* The next buffer.  When there is none the driver is asked to notify of the next,
  * unless that is not needed; then one that came meanwhile counts. */
-static bool next_chain(struct net *n, struct virtq *vq, bool busy)
+static bool next_chain(struct vnet *n, struct virtq *vq, bool busy)
 {
 	int ret = virtq_pop(vq, &n->tx_chain);
 
@@ -75,7 +75,7 @@ static bool next_chain(struct net *n, struct virtq *vq, bool busy)
 	return virtq_ready(vq) && virtq_pop(vq, &n->tx_chain) > 0;
 }
 
-unsigned int net_transmit(struct net *n, unsigned int pair, bool busy)
+unsigned int vnet_transmit(struct vnet *n, unsigned int pair, bool busy)
 {
 	struct virtq *vq = net_tx_queue(n, pair);
 	struct virtq_place place;

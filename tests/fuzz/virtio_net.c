@@ -6,7 +6,8 @@
  */
 #include "fuzz.h"
 #include "../virtio/fake.h"
-#include "../../devices/virtio_net/net.h"
+#include "../models/still_mover.h"
+#include "../../devices/virtio_net/vnet.h"
 
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
@@ -18,22 +19,23 @@
 #define RINGS_AT FAKE_IOVA
 
 static struct anyvfio_device dev;
-static struct net net;
+static struct vnet net;
 static uint32_t noise; /* state of what changes memory behind the device */
 static unsigned int accesses;
 
 /* ---- what the other files of the model do ---- */
 
-uint64_t net_now(void)
-{
-	static uint64_t now;
+const struct net_backend net_pcap, net_tap;
 
-	return now += NET_PATIENCE_NS / 4;
+int net_pcap_check(struct net *n)
+{
+	return -EINVAL;
 }
 
-void net_set_link(struct net *n, bool up)
-{
-}
+static const struct net_card card = {
+	.deliver = vnet_deliver,
+	.deliver_end = vnet_deliver_end,
+};
 
 static void on_driver_ok(struct virtio *v)
 {
@@ -41,16 +43,16 @@ static void on_driver_ok(struct virtio *v)
 	net.header = net.mergeable || virtio_has(v, VIRTIO_F_VERSION_1) ? 12
 									: 10;
 	net.ctrl = virtio_has(v, VIRTIO_NET_F_MQ) ? 2 * PAIRS : 2;
-	net.driver_ok = true;
+	net.net.driver_ok = true;
 }
 
 static void on_reset(struct virtio *v)
 {
-	net.driver_ok = false;
-	net.pairs = 1;
-	net.starved = false;
-	net.absent = false;
-	net_filter_reset(&net);
+	net.net.driver_ok = false;
+	net.net.pairs = 1;
+	net.net.starved = false;
+	net.net.absent = false;
+	vnet_filter_reset(&net);
 }
 
 static void on_destroy(struct virtio *v)
@@ -236,15 +238,16 @@ static void run_round(void)
 {
 	unsigned int pair;
 
-	if (!net.driver_ok)
+	if (!net.net.driver_ok)
 		return;
 	accesses = 0;
+	still_time += NET_PATIENCE_NS / 4;
 	net.rx_open = ~0u;
-	net_control(&net);
+	vnet_control(&net);
 	for (pair = 0; pair < PAIRS; pair++)
 		if (2 * pair < net.ctrl)
-			net_transmit(&net, pair, noise & 1);
-	net.backend->flush(&net);
+			vnet_transmit(&net, pair, noise & 1);
+	net.net.backend->flush(&net.net);
 	virtio_mem_release(&net.mem);
 	FUZZ_CHECK(!dev.maps);
 }
@@ -254,15 +257,16 @@ static void deliver(struct fuzz_in *in)
 	static uint8_t frame[NET_MAX_LEN];
 	struct net_packet pkt = { .len = 1 + fuzz_u16(in) % 9000u, .nr = 1 };
 
-	if (!net.driver_ok)
+	if (!net.net.driver_ok)
 		return;
 	accesses = 0;
+	still_time += NET_PATIENCE_NS / 4;
 	fuzz_bytes(in, frame, 60);
 	frame[12] = (const uint8_t[]){ 0x08, 0x81, 0x86, 0 }[frame[12] % 4];
 	frame[13] = frame[12] == 0x86 ? 0xdd : 0;
 	pkt.piece[0] = (struct iovec){ frame, pkt.len };
-	net_deliver(&net, net_steer(&net, frame, pkt.len), &pkt);
-	net_deliver_end(&net);
+	net_deliver(&net.net, net_steer(&net.net, frame, pkt.len), &pkt);
+	net_deliver_end(&net.net);
 	virtio_mem_release(&net.mem);
 	FUZZ_CHECK(!dev.maps);
 }
@@ -319,7 +323,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	net.v.config = (uint8_t *)&net.config;
 	net.v.config_len = 20;
 	net.v.nr_queues = QUEUES;
-	net.backend = &net_loop;
+	net.net.dev = &dev;
+	net.net.card = &card;
+	net.net.backend = &net_loop;
 	net.max_pairs = PAIRS;
 	net.mem.dev = &dev;
 	FUZZ_CHECK(!virtio_create(&net.v));

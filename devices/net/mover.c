@@ -87,14 +87,11 @@ static void lock_after_others(struct mover *m)
 
 static unsigned int move_port(struct net *n)
 {
-	unsigned int moved = 0, pair;
+	unsigned int moved;
 
 	if (!n->driver_ok)
 		return 0;
-	net_control(n);
-	for (pair = 0; pair < n->max_pairs; pair++)
-		if (2 * pair + 1 < n->ctrl)
-			moved += net_transmit(n, pair, n->mover->busy);
+	moved = n->card->transmit(n, n->mover->busy);
 	if (n->backend->flush)
 		n->backend->flush(n);
 	if (n->backend->receive) {
@@ -104,6 +101,12 @@ static unsigned int move_port(struct net *n)
 	return moved;
 }
 
+static void release(struct net *n)
+{
+	if (n->card->release)
+		n->card->release(n);
+}
+
 static unsigned int move(struct mover *m)
 {
 	unsigned int moved = 0, i;
@@ -111,7 +114,7 @@ static unsigned int move(struct mover *m)
 	for (i = 0; i < m->nr_ports; i++)
 		moved += move_port(m->port[i]);
 	for (i = 0; i < m->nr_ports; i++)
-		virtio_mem_release(&m->port[i]->mem);
+		release(m->port[i]);
 	return moved;
 }
 
@@ -123,9 +126,9 @@ static unsigned int move_wire(struct net *n)
 
 	if (n->peer) {
 		moved += move_port(n->peer);
-		virtio_mem_release(&n->peer->mem);
+		release(n->peer);
 	}
-	virtio_mem_release(&n->mem);
+	release(n);
 	return moved;
 }
 
@@ -146,7 +149,7 @@ void net_mover_notified(struct net *n)
 	unsigned int rounds = 0;
 	bool wake;
 
-	if (!n->backend->in_place || n->v.plain_notify) {
+	if (!n->backend->in_place || n->polled) {
 		net_mover_wake(m);
 		return;
 	}
@@ -196,7 +199,7 @@ static unsigned int gather_wakers(struct mover *m, struct pollfd *fds,
 		backend = n->backend;
 		if (!n->driver_ok)
 			continue;
-		if (n->v.plain_notify)
+		if (n->polled)
 			*wait_ns = sooner(*wait_ns, POLL_NS);
 		*wait_ns = sooner(*wait_ns, patience_left(n));
 		if (n->starved)
@@ -327,12 +330,11 @@ static struct mover *create(struct net *n)
 	pthread_mutex_init(&m->lock, NULL);
 	m->wake_fd = hide_eventfd();
 	if (m->wake_fd < 0) {
-		anyvfio_device_error(n->v.dev, "no eventfd: %s",
+		anyvfio_device_error(n->dev, "no eventfd: %s",
 				     strerror(-m->wake_fd));
 		goto err_free;
 	}
-	if (anyvfio_thread_start(n->v.dev, "virtio-net", mover_thread, m,
-				 &m->thread))
+	if (anyvfio_thread_start(n->dev, "net", mover_thread, m, &m->thread))
 		goto err_close;
 	m->next = movers;
 	movers = m;

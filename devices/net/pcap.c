@@ -84,7 +84,7 @@ static int load_library(struct net *n)
 	    find(object, "pcap_dump_flush", &lib.flush) &&
 	    find(object, "pcap_dump_close", &lib.close_out))
 		return 0;
-	anyvfio_device_error(n->v.dev,
+	anyvfio_device_error(n->dev,
 			     "rx= and tx= need libpcap (%s): %s; Debian has it "
 			     "in the package libpcap0.8",
 			     LIBRARY, dlerror());
@@ -112,7 +112,7 @@ static int cookie_close(void *cookie)
 static int say_failure(struct net *n, const char *option, const char *file,
 		       const char *why)
 {
-	anyvfio_device_error(n->v.dev, "%s=%s: %s", option, file, why);
+	anyvfio_device_error(n->dev, "%s=%s: %s", option, file, why);
 	return -EINVAL;
 }
 

@@ -40,7 +40,7 @@ static int open_tap(struct net *n)
 	int fd, err;
 
 	if (strlen(n->tap_name) >= sizeof(ifr.ifr_name)) {
-		anyvfio_device_error(n->v.dev, "tap=%s: the name is too long",
+		anyvfio_device_error(n->dev, "tap=%s: the name is too long",
 				     n->tap_name);
 		return -EINVAL;
 	}
@@ -48,7 +48,7 @@ static int open_tap(struct net *n)
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr)) {
 		err = errno;
-		anyvfio_device_error(n->v.dev, "tap=%s: %s: %s", n->tap_name,
+		anyvfio_device_error(n->dev, "tap=%s: %s: %s", n->tap_name,
 				     fd < 0 ? "/dev/net/tun" : "TUNSETIFF",
 				     strerror(err));
 		if (fd >= 0)

@@ -33,8 +33,8 @@ void net_wire_update(struct net *n)
 	struct net *peer = n->peer;
 
 	if (peer)
-		net_set_link(peer, n->driver_ok);
-	net_set_link(n, peer && peer->driver_ok);
+		peer->card->link(peer, n->driver_ok);
+	n->card->link(n, peer && peer->driver_ok);
 }
 
 static int loop_send(struct net *n, unsigned int pair,
