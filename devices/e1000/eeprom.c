@@ -16,7 +16,7 @@ void e1000_eeprom_fill(struct e1000 *e)
 	for (i = 0; i < EEPROM_WORDS; i++)
 		word[i] = 0xffff;
 	for (i = 0; i < 3; i++)
-		word[i] = e->mac[2 * i] | e->mac[2 * i + 1] << 8;
+		word[i] = e->net.mac[2 * i] | e->net.mac[2 * i + 1] << 8;
 	word[0x03] = 0; /* a card of no special kind */
 	word[0x0a] = 0x6203; /* valid; 32-bit BAR; IDs from here */
 	word[0x0b] = E1000_PCI_DEVICE; /* of the board */

@@ -4,72 +4,68 @@
 #include "../models.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define IO_BAR 2
 
 static const struct anyvfio_option options[] = {
-	{ "mac", "address, as 02:00:00:00:00:01; made from the PCI address" },
+	NET_OPTIONS,
 	{ NULL, NULL },
+};
+
+/* ---- the card ---- */
+
+static const struct net_card card = {
+	.transmit = e1000_transmit,
+	.deliver = e1000_deliver,
+	.link = e1000_carrier,
 };
 
 /* ---- life ---- */
 
+static int e1000_start(void *priv)
+{
+	struct e1000 *e = priv;
+
+	return net_start(&e->net);
+}
+
+static void e1000_stop(void *priv)
+{
+	struct e1000 *e = priv;
+
+	net_stop(&e->net);
+}
+
+/* With power, it is there for the other end of its wire, driver or not. */
 static void e1000_reset(void *priv)
 {
 	struct e1000 *e = priv;
 
+	net_mover_lock(e->net.mover);
 	e->io_addr = 0;
+	net_reset(&e->net);
 	e1000_phy_reset(e);
 	e1000_mac_reset(e);
+	net_mover_unlock(e->net.mover);
 }
 
 static void e1000_destroy(void *priv)
 {
-	free(priv);
+	struct e1000 *e = priv;
+
+	net_exit(&e->net);
+	free(e);
 }
 
 static const struct anyvfio_device_ops ops = {
+	.start = e1000_start,
+	.stop = e1000_stop,
 	.reset = e1000_reset,
 	.bar_read = e1000_bar_read,
 	.bar_write = e1000_bar_write,
 	.destroy = e1000_destroy,
 };
-
-/* ---- options ---- */
-
-/* By default of the locally administered ones, and the same in each run. */
-static int parse_mac(struct e1000 *e)
-{
-	const char *text = anyvfio_device_option(e->dev, "mac");
-	unsigned int m[E1000_MAC_LEN], i;
-	int end = 0;
-
-	if (!text) {
-		unsigned int segment, bus, slot, function;
-
-		sscanf(anyvfio_device_name(e->dev), "%x:%x:%x.%x", &segment,
-		       &bus, &slot, &function);
-		e->mac[0] = 0x02;
-		e->mac[1] = 0xa7;
-		e->mac[2] = segment >> 8;
-		e->mac[3] = segment;
-		e->mac[4] = bus;
-		e->mac[5] = slot << 3 | function;
-		return 0;
-	}
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2],
-		   &m[3], &m[4], &m[5], &end) != E1000_MAC_LEN ||
-	    text[end] || m[0] & 1) {
-		anyvfio_device_error(e->dev, "mac=%s: must be %s", text,
-				     "a unicast address as 02:00:00:00:00:01");
-		return -EINVAL;
-	}
-	for (i = 0; i < E1000_MAC_LEN; i++)
-		e->mac[i] = m[i];
-	return 0;
-}
 
 /* ---- the function ---- */
 
@@ -107,7 +103,9 @@ static int e1000_create(struct anyvfio_device *dev)
 	if (!e)
 		return ret;
 	e->dev = dev;
-	ret = parse_mac(e);
+	e->rx = (struct e1000_ring){ .e = e, .regs = E1000_RDBAL };
+	e->tx.ring = (struct e1000_ring){ .e = e, .regs = E1000_TDBAL };
+	ret = net_init(&e->net, dev, &card);
 	if (!ret)
 		ret = build_function(dev);
 	if (ret) {
@@ -116,13 +114,15 @@ static int e1000_create(struct anyvfio_device *dev)
 	}
 	e1000_eeprom_fill(e);
 	anyvfio_device_set_ops(dev, &ops, e);
+	net_register(&e->net);
 	return 0;
 }
 
 const struct anyvfio_model anyvfio_e1000_model = {
 	.api = ANYVFIO_DEVICE_API,
 	.name = "e1000",
-	.summary = "Intel 82540EM gigabit network card",
+	.summary =
+		"Intel 82540EM network card: a wire, pcap files, a tap or a loop",
 	.options = options,
 	.create = e1000_create,
 };

@@ -40,27 +40,32 @@ static bool phy_full_duplex(const struct e1000 *e)
 	}
 }
 
-bool e1000_phy_on(const struct e1000 *e)
+static bool phy_on(const struct e1000 *e)
 {
 	return !(e->phy[PHY_CTRL] & PHY_CTRL_POWER_DOWN);
 }
 
-bool e1000_link_up(const struct e1000 *e)
-{
-	return e->link_up;
-}
-
-/* Called whenever something changed that makes the link. */
+/* Called whenever something changed that makes the link: here, or there. */
 void e1000_link_update(struct e1000 *e)
 {
-	bool up = e->carrier && e1000_phy_on(e);
-	bool was = e1000_link_up(e);
+	bool up = e->carrier && phy_on(e);
+	bool was = e->link_up;
 
 	e->link_up = up && e1000_get(e, E1000_CTRL) & CTRL_SLU;
 	if (!up)
 		e->phy_lost = true;
-	if (e->link_up != was)
-		e1000_irq_raise(e, ICR_LSC);
+	if (e->link_up == was)
+		return;
+	e1000_irq_raise(e, ICR_LSC);
+	net_mover_wake(e->net.mover);
+}
+
+void e1000_carrier(struct net *n, bool up)
+{
+	struct e1000 *e = e1000_of(n);
+
+	e->carrier = up;
+	e1000_link_update(e);
 }
 
 /* What the driver forces is not what the transceiver found. */
@@ -71,10 +76,10 @@ uint32_t e1000_status_read(const struct e1000 *e)
 	bool full = phy_full_duplex(e);
 
 	if (ctrl & CTRL_FRCSPD)
-		speed = (ctrl & CTRL_SPEED) / (CTRL_SPEED & ~CTRL_SPEED_1000);
+		speed = (ctrl & CTRL_SPEED) >> CTRL_SPEED_SHIFT;
 	if (ctrl & CTRL_FRCDPLX)
 		full = ctrl & CTRL_FD;
-	if (e1000_link_up(e))
+	if (e->link_up)
 		status |= STATUS_LU;
 	if (full)
 		status |= STATUS_FD;
@@ -82,6 +87,14 @@ uint32_t e1000_status_read(const struct e1000 *e)
 }
 
 /* ---- its registers ---- */
+
+/* The other end sees whether we are there. */
+static void power_changed(struct e1000 *e)
+{
+	if (e->net.driver_ok != phy_on(e))
+		net_driver(&e->net, phy_on(e));
+	e1000_link_update(e);
+}
 
 void e1000_phy_reset(struct e1000 *e)
 {
@@ -97,21 +110,23 @@ void e1000_phy_reset(struct e1000 *e)
 
 	for (i = 0; i < PHY_NR_REGS; i++)
 		e->phy[i] = at_reset[i];
+	e->phy_lost = true;
+	power_changed(e);
 }
 
 /* Link loss stays until it was read. */
 static uint16_t read_status(struct e1000 *e)
 {
-	bool up = e->carrier && e1000_phy_on(e) && !e->phy_lost;
+	bool up = e->carrier && phy_on(e) && !e->phy_lost;
 	uint16_t val = 0x7949; /* all of 10 and 100; negotiates; 1000 */
 
-	e->phy_lost = !(e->carrier && e1000_phy_on(e));
+	e->phy_lost = !(e->carrier && phy_on(e));
 	return up ? val | PHY_STATUS_DONE | PHY_STATUS_LINK : val;
 }
 
 static uint16_t read_spec_status(const struct e1000 *e)
 {
-	if (!e->carrier || !e1000_phy_on(e))
+	if (!e->carrier || !phy_on(e))
 		return 0;
 	/* Speed, duplex; both resolved; link. */
 	return phy_speed(e) << 14 | phy_full_duplex(e) << 13 | 0x0c00;
@@ -120,7 +135,7 @@ static uint16_t read_spec_status(const struct e1000 *e)
 /* The partner can everything. */
 static uint16_t phy_read(struct e1000 *e, unsigned int reg)
 {
-	bool up = e->carrier && e1000_phy_on(e);
+	bool up = e->carrier && phy_on(e);
 
 	switch (reg) {
 	case PHY_STATUS:
@@ -152,7 +167,7 @@ static void write_ctrl(struct e1000 *e, uint16_t val)
 	e->phy[PHY_CTRL] = kept;
 	if (val & PHY_CTRL_RESTART && val & PHY_CTRL_AUTONEG && e->link_up)
 		e1000_irq_raise(e, ICR_LSC);
-	e1000_link_update(e);
+	power_changed(e);
 }
 
 static void phy_write(struct e1000 *e, unsigned int reg, uint16_t val)

@@ -96,13 +96,15 @@ void e1000_mac_reset(struct e1000 *e)
 {
 	memset(e->reg, 0, sizeof(e->reg));
 	e->microwire = (struct e1000_microwire){ .data_out = true };
-	e1000_irq_reset(e);
 	reset_kept(e);
 	load_address(e);
 	e1000_set(e, E1000_CTRL, CTRL_FD | CTRL_SPEED_1000);
 	e1000_set(e, E1000_EECD, EECD_FWE_OFF);
 	e1000_set(e, E1000_MDIC, MDIC_READY);
+	e1000_transmit_reset(e);
+	e->rx.failed = false;
 	e1000_link_update(e);
+	e1000_irq_reset(e);
 }
 
 static void write_ctrl(struct e1000 *e, uint32_t val)
@@ -117,43 +119,14 @@ static void write_ctrl(struct e1000 *e, uint32_t val)
 	e1000_link_update(e);
 }
 
-/* ---- counters: gone when they are read ---- */
-
-static bool is_stat(uint32_t off)
-{
-	return off >= E1000_STATS && off < E1000_STATS_END;
-}
-
-/* The lower half of a count of bytes stays until the upper one is read. */
-static uint32_t read_stat(struct e1000 *e, uint32_t off)
-{
-	uint32_t val = e1000_get(e, off);
-
-	switch (off) {
-	case E1000_GORCL:
-	case E1000_GOTCL:
-	case E1000_TORL:
-	case E1000_TOTL:
-		return val;
-	case E1000_GORCL + 4:
-	case E1000_GOTCL + 4:
-	case E1000_TORL + 4:
-	case E1000_TOTL + 4:
-		e1000_set(e, off - 4, 0);
-		break;
-	}
-	e1000_set(e, off, 0);
-	return val;
-}
-
 /* ---- all of them ---- */
 
 static uint32_t read_reg(struct e1000 *e, uint64_t off)
 {
 	if (off >= E1000_END)
 		return 0;
-	if (is_stat(off))
-		return read_stat(e, off);
+	if (off >= E1000_STATS && off < E1000_STATS_END)
+		return e1000_stat_read(e, off);
 	switch (off) {
 	case E1000_CTRL_DUP:
 		return e1000_get(e, E1000_CTRL);
@@ -202,7 +175,12 @@ static void write_reg(struct e1000 *e, uint64_t off, uint32_t val)
 		break;
 	default:
 		write_kept(e, off, val);
+		e1000_ring_written(&e->rx, off);
+		e1000_ring_written(&e->tx.ring, off);
 	}
+	if (off == E1000_TDT || off == E1000_TCTL || off == E1000_RDT ||
+	    off == E1000_RCTL)
+		net_mover_wake(e->net.mover);
 }
 
 /* ---- the BARs ---- */
@@ -223,10 +201,9 @@ static void io_write(struct e1000 *e, uint64_t off, uint32_t val)
 		write_reg(e, e->io_addr & ~3u, val);
 }
 
-uint64_t e1000_bar_read(void *priv, unsigned int bar, uint64_t off,
-			unsigned int size)
+static uint64_t read_locked(struct e1000 *e, unsigned int bar, uint64_t off,
+			    unsigned int size)
 {
-	struct e1000 *e = priv;
 	uint64_t val;
 
 	if (bar)
@@ -237,13 +214,21 @@ uint64_t e1000_bar_read(void *priv, unsigned int bar, uint64_t off,
 	return val >> off % 4 * 8;
 }
 
-void e1000_bar_write(void *priv, unsigned int bar, uint64_t off,
-		     unsigned int size, uint64_t val)
+uint64_t e1000_bar_read(void *priv, unsigned int bar, uint64_t off,
+			unsigned int size)
 {
 	struct e1000 *e = priv;
+	uint64_t val;
 
-	if (size < 4)
-		return;
+	net_mover_lock(e->net.mover);
+	val = read_locked(e, bar, off, size);
+	net_mover_unlock(e->net.mover);
+	return val;
+}
+
+static void write_locked(struct e1000 *e, unsigned int bar, uint64_t off,
+			 unsigned int size, uint64_t val)
+{
 	if (bar) {
 		io_write(e, off, val);
 		return;
@@ -251,4 +236,16 @@ void e1000_bar_write(void *priv, unsigned int bar, uint64_t off,
 	write_reg(e, off, val);
 	if (size == 8)
 		write_reg(e, off + 4, val >> 32);
+}
+
+void e1000_bar_write(void *priv, unsigned int bar, uint64_t off,
+		     unsigned int size, uint64_t val)
+{
+	struct e1000 *e = priv;
+
+	if (size < 4)
+		return;
+	net_mover_lock(e->net.mover);
+	write_locked(e, bar, off, size, val);
+	net_mover_unlock(e->net.mover);
 }

@@ -29,7 +29,7 @@ static __thread struct anyvfio_device *locked;
 
 static bool locked_by_me(const struct anyvfio_device *dev)
 {
-	return locked == dev;
+	return locked == dev || dev->own_lock;
 }
 
 void anyvfio_device_lock(struct anyvfio_device *dev)
@@ -41,7 +41,7 @@ void anyvfio_device_lock(struct anyvfio_device *dev)
 
 void anyvfio_device_unlock(struct anyvfio_device *dev)
 {
-	MUST(locked_by_me(dev));
+	MUST(locked == dev);
 	locked = NULL;
 	pthread_mutex_unlock(&dev->lock);
 }

@@ -42,6 +42,7 @@ struct anyvfio_device {
 	enum anyvfio_page page[4];
 
 	pthread_mutex_t lock;
+	bool own_lock; /* the model has one, and calls with that or with ours */
 
 	uint8_t *bar; /* from start to stop */
 	int memory_fd; /* like a run's: survives stop */

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Debian's own dpdk-testpmd, its PMD net_e1000_em, on software 82540EMs."""
+import re
+import struct
+import sys
+
+import client
+import test_dpdk as dpdk
+from client import ClientTest
+from test_dpdk import EAL, MAC, ONE, RETRY, TWO, Testpmd, packets
+
+NAME = "net_e1000_em"
+# What a port has in its ring when it is stopped is lost.
+NOT_YET = "--disable-device-start"
+WIRE = ["e1000", f"e1000,peer={ONE}"]
+
+
+def huge_pages():
+    """How many there are to have."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return int(re.search(r"HugePages_Free: *(\d+)", file.read())[1])
+
+
+def intr(mode):
+    return [*EAL, "--vfio-intr", mode]
+
+
+def total(data):
+    """The sum of RFC 1071."""
+    data += b"\0" * (len(data) % 2)
+    value = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while value >> 16:
+        value = (value & 0xffff) + (value >> 16)
+    return value
+
+
+def with_checksums(packet):
+    """The same packet with lengths and checksums as they should be."""
+    frame, ip, udp = packet[:14], bytearray(packet[14:34]), bytearray(packet[34:])
+    struct.pack_into(">H", ip, 2, len(packet) - 14)
+    struct.pack_into(">H", ip, 10, 0)
+    struct.pack_into(">H", ip, 10, 0xffff - total(bytes(ip)))
+    struct.pack_into(">HH", udp, 4, len(udp), 0)
+    pseudo = bytes(ip[12:20]) + struct.pack(">HH", 17, len(udp))
+    value = 0xffff - total(pseudo + bytes(udp))
+    struct.pack_into(">H", udp, 6, value or 0xffff)
+    return frame + bytes(ip) + bytes(udp)
+
+
+class Forward(ClientTest):
+    """Every packet of a file arrives in another, byte for byte, in order."""
+
+    forward = dpdk.Forward.forward
+
+    def test_as_it_comes(self):
+        said = self.forward("e1000", packets(3000))
+        self.assertEqual(said.count(f"Probe PCI driver: {NAME} (8086:100e)"), 2)
+
+    def test_huge_pages(self):
+        if huge_pages() < 64:
+            self.skipTest("the machine has no 64 huge pages to spare")
+        self.forward("e1000", packets(3000), eal=[
+            "-m", "64", "-l", "0,1", "--no-telemetry", "--no-shconf",
+            "--huge-unlink"])
+
+    def test_rings_of_all_sizes(self):
+        """Small ones wrap often and are full most of the time."""
+        for ring in (32, 4096):
+            with self.subTest(ring=ring):
+                self.forward("e1000", packets(2000), pmd=[
+                    f"--rxd={ring}", f"--txd={ring}",
+                    "--total-num-mbufs=20000"])
+
+    def test_packets_larger_than_buffers(self):
+        """In several descriptors, and sent from several."""
+        made = packets(500, sizes=(64, 2047, 2048, 2049, 9000))
+        self.forward("e1000", made, pmd=["--enable-scatter", "--mbuf-size=2176",
+                                         "--max-pkt-len=9600"])
+
+    def test_checksums_are_the_cards(self):
+        """testpmd leaves them to it; they come out as they went in."""
+        # Fewer than a ring has: this mode drops what does not go out at once.
+        made = [with_checksums(p) for p in packets(200)]
+        source, target = self.path("in.pcap"), self.path("out.pcap")
+        dpdk.write_pcap(source, made)
+        testpmd = Testpmd(self, [f"e1000,rx={source},mac={MAC}",
+                                 f"e1000,tx={target}"], NOT_YET)
+        testpmd.do("csum set ip hw 1", "csum set udp hw 1",
+                   "port start all", "set fwd csum", *RETRY[1:], "start")
+        testpmd.wait_packets(target, len(made))
+        testpmd.quit()
+        # It puts addresses of its own in front.
+        self.assertTrue([p[12:] for p in dpdk.read_pcap(target)] ==
+                        [p[12:] for p in made])
+
+
+class Wire(ClientTest):
+    count = dpdk.Wire.count
+
+    def go_round(self, devices):
+        testpmd = Testpmd(self, devices)
+        testpmd.do("start tx_first 4")
+
+        def went_round():
+            testpmd.do("show port stats all")
+            return max([0] + self.count(testpmd.said(), "RX-packets")) > 5000
+
+        testpmd.wait(went_round)
+        testpmd.do("stop")
+        said = testpmd.quit()
+        self.assertEqual(set(self.count(said, "RX-missed")), {0})
+        self.assertEqual(set(self.count(said, "TX-errors")), {0})
+
+    def test_packets_go_round_and_round(self):
+        self.go_round(WIRE)
+
+    def test_other_end_may_be_of_another_kind(self):
+        self.go_round(["e1000", f"virtio-net,peer={ONE}"])
+
+    def test_link_state_is_an_interrupt(self):
+        """Of the pin and of MSI.  (DPDK would take MSI-X, which is not there.)"""
+        for mode in ("legacy", "msi"):
+            with self.subTest(mode=mode):
+                testpmd = Testpmd(self, WIRE, eal=intr(mode))
+                testpmd.wait_for("Done")
+                before = testpmd.said().count("Port 0: link state change")
+                testpmd.do("port stop 1")
+                testpmd.wait_for("Port 0: link state change event", before + 1)
+                testpmd.do("show port summary 0")
+                testpmd.wait_for(f"{ONE} {NAME}   down")
+                testpmd.do("port start 1")
+                testpmd.wait_for("Port 0: link state change event", before + 2)
+                testpmd.do("show port summary 0")
+                testpmd.wait_for(f"{ONE} {NAME}   up")
+                testpmd.quit()
+
+
+class Life(ClientTest):
+    def test_stop_start_close(self):
+        """Packets arrive after each start; a closed port can be probed anew."""
+        source, target = self.path("in.pcap"), self.path("out.pcap")
+        made = packets(200)
+        dpdk.write_pcap(source, made)
+        testpmd = Testpmd(self, [f"e1000,rx={source},mac={MAC},repeat=0",
+                                 f"e1000,tx={target}"])
+        for _ in range(3):
+            before = len(dpdk.read_pcap(target))
+            testpmd.do(*RETRY, "start")
+            testpmd.wait_packets(target, before + 1000)
+            testpmd.do("stop", "port stop all", "port start all")
+        testpmd.do("port stop all", "port close all", "device detach " + ONE,
+                   "device detach " + TWO)
+        testpmd.do(f"port attach {ONE}", f"port attach {TWO}",
+                   "port start all", *RETRY, "start")
+        testpmd.wait_for("Now total ports is 2")
+        testpmd.wait_packets(target, 1000)
+        testpmd.quit()
+        known = set(made)
+        self.assertTrue(all(p in known for p in dpdk.read_pcap(target)))
+
+    def test_statistics_are_the_cards(self):
+        source, target = self.path("in.pcap"), self.path("out.pcap")
+        made = packets(1000)
+        dpdk.write_pcap(source, made)
+        testpmd = Testpmd(self, [f"e1000,rx={source},mac={MAC}",
+                                 f"e1000,tx={target}"])
+        testpmd.do(*RETRY, "start")
+        testpmd.wait_packets(target, len(made))
+        testpmd.do("show port stats 1")
+        said = testpmd.quit()
+        size = sum(len(p) + 4 for p in made)
+        self.assertRegex(said, rf"TX-packets: 1000 .*TX-bytes: *{size}\b")
+
+
+if __name__ == "__main__":
+    sys.exit(client.main())
