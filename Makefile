@@ -16,6 +16,7 @@
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
 #   make vm-test    the modules in virtual machines   KERNEL=6.12 or 7.3
+#   make deb        build/anyvfio-dkms_VERSION_all.deb: the modules for DKMS
 #   make vm-bench   the modules beside the kernel's own VFIO   KERNEL=6.1 or those
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured; make uninstall
 #
@@ -29,7 +30,7 @@ SECONDS ?= 60
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night fuzz soak check bench module vm-test vm-bench docs install uninstall clean deps-build
+.PHONY: all demo test sim sim-night fuzz soak check bench module deb vm-test vm-bench docs install uninstall clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -92,9 +93,13 @@ module:
 	@tools/deps module
 	@tools/module $(KDIR)
 
+deb:
+	@tools/deb
+
 vm-test: all
 	@tools/deps vm
 	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
+	@$(if $(KERNEL),,tests/vm/dkms)
 
 vm-bench:
 	@tools/deps vm

@@ -79,6 +79,7 @@ EXPORT_SYMBOL_GPL(vfio_group_set_kvm);
 MODULE_ALIAS_MISCDEV(VFIO_MINOR);
 MODULE_ALIAS("devname:vfio/vfio");
 MODULE_SOFTDEP("post: vfio_iommu_type1");
-MODULE_VERSION("0.1.0");
+/* DKMS takes what sorts behind the kernel's own "0.3", or none, for newer. */
+MODULE_VERSION("anyvfio-0.1.0");
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("anyvfio: the VFIO core");

@@ -119,7 +119,7 @@ int node_init(void)
 	}
 	ret = misc_register(&container_node);
 	if (ret) {
-		pr_err("vfio: cannot make /dev/vfio/vfio: is another vfio loaded?\n");
+		pr_err("vfio: cannot make /dev/vfio/vfio: another vfio has it; unload that first\n");
 		goto err_cdev;
 	}
 	return 0;

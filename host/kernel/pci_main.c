@@ -412,6 +412,6 @@ static void __exit vfio_pci_module_exit(void)
 module_init(vfio_pci_module_init);
 module_exit(vfio_pci_module_exit);
 
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("anyvfio-0.1.0");
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("anyvfio: the PCI bus driver");

@@ -39,6 +39,6 @@ static void __exit type1_module_exit(void)
 module_init(type1_module_init);
 module_exit(type1_module_exit);
 
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("anyvfio-0.1.0");
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("anyvfio: the type1 IOMMU backend");
