@@ -100,7 +100,7 @@ static void *any_pointer(struct user *u)
 	case 1:
 		return (void *)(uintptr_t)rnd(u->w, 1u << 31);
 	case 2:
-		return (void *)-4096l;
+		return (void *)-4096L;
 	default:
 		return u->memory + rnd(u->w, PAGES * PAGE_SIZE);
 	}
