@@ -207,11 +207,11 @@ void give_back(struct card *c)
 void make_frame(struct card *c, uint8_t *frame, uint32_t len, const void *to,
 		uint8_t seed)
 {
+	static const uint8_t from_and_type[] = { 2, 0, 0, 0, 0, 9, 0x88, 0xb5 };
 	uint32_t i;
 
 	for (i = 0; i < len; i++)
 		frame[i] = i * 7 + seed;
 	memcpy(frame, to ? to : c->net->mac, 6);
-	memcpy(frame + 6, "\x02\0\0\0\0\x09", 6);
-	memcpy(frame + 12, "\x88\xb5", 2);
+	memcpy(frame + 6, from_and_type, sizeof(from_and_type));
 }

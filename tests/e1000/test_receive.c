@@ -292,7 +292,8 @@ static void multicast_hash_has_four_places(void **state)
 static void make_tagged(uint16_t tci)
 {
 	make_frame(&c, frame, 64, NULL, 1);
-	memcpy(frame + 12, "\x81\0", 2);
+	frame[12] = 0x81;
+	frame[13] = 0;
 	frame[14] = tci >> 8;
 	frame[15] = tci;
 }
