@@ -23,6 +23,9 @@ NVME = f"nvme://{BDF}/1"
 DEVICES = "/sys/bus/pci/devices"
 LIMIT = 120     # seconds: only what hangs takes that long
 
+# driverctl and its kin are an administrator's, but anybody may use them.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
 
 def run(*args, **kw):
     """`anyvfio run ARGS`, its output as text."""
