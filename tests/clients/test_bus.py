@@ -138,7 +138,7 @@ def ways(path, data):
     yield lambda: python("w")
     yield lambda: python("a")
     yield lambda: os.write(os.open(path, os.O_WRONLY), data.encode())
-    yield lambda: os.pwrite(os.open(path, os.O_RDWR), data.encode(), 0)
+    yield lambda: os.pwrite(os.open(path, os.O_WRONLY), data.encode(), 0)
     yield lambda: os.writev(os.open(path, os.O_WRONLY), [data.encode()])
     yield lambda: os.write(os.dup(os.open(path, os.O_WRONLY)), data.encode())
     def stdio():

@@ -84,7 +84,7 @@ class Looking(ClientTest):
                 ("ls /sys/module | grep vfio",
                  "vfio\nvfio_iommu_type1\nvfio_pci"),
                 ("echo /sys/devices/pci0000:01*", "/sys/devices/pci0000:01"),
-                (f"grep -rl 0x1234 {DEVICE}/", f"{DEVICE}/vendor"),
+                (f"grep -rls 0x1234 {DEVICE}/; true", f"{DEVICE}/vendor"),
                 (f"cp {DEVICE}/vendor {self.dir}/v && cat {self.dir}/v",
                  "0x1234"),
                 (f"head -c 2 {DEVICE}/config | od -An -tx1", " 34 12"),

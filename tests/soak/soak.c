@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define THREADS_MAX 256
@@ -381,11 +382,16 @@ static void on_bug(const char *file, int line, const char *what)
 int main(int argc, char **argv)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct rlimit files;
 	struct left before;
 	u64 since;
 	u32 id;
 
 	take_options(argc, argv);
+	/* Those that must not be closed lie above what an ordinary user has. */
+	MUST(!getrlimit(RLIMIT_NOFILE, &files));
+	files.rlim_cur = files.rlim_max;
+	MUST(!setrlimit(RLIMIT_NOFILE, &files));
 	if (!given_rundir)
 		MUST(mkdtemp(rundir));
 	port_warn_hook = on_bug;
