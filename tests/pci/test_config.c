@@ -60,9 +60,9 @@ static const struct expected expected[] = {
 	{ 0x00, 4, FIXED },			/* ids */
 	{ 0x04, 2, 0, 0x0400, 0x03ff },		/* command */
 	{ 0x06, 2, 0x0010, 0, 0 },		/* status */
-	{ 0x08, 4, FIXED },			/* revision, class */
+	{ 0x08, 4, HARDWARE },			/* revision, class */
 	{ 0x0c, 2, THROUGH },			/* cache line, latency */
-	{ 0x0e, 1, FIXED },			/* header type */
+	{ 0x0e, 1, HARDWARE },			/* header type */
 	{ 0x0f, 1, THROUGH },			/* self-test */
 	{ 0x10, 4, 0x00003fff, 0xffffc000, 0 },	/* BAR 0 */
 	{ 0x14, 4, KEPT },			/*   its upper half */
@@ -70,11 +70,13 @@ static const struct expected expected[] = {
 	{ 0x1c, 4, 0x00000fff, 0xfffff000, 0 },	/* BAR 3 */
 	{ 0x20, 4, 0x0000ffff, 0xffff0000, 0 },	/* BAR 4 */
 	{ 0x24, 4, FIXED },			/* no BAR 5 */
-	{ 0x28, 8, FIXED },			/* CardBus, subsystem */
+	{ 0x28, 8, HARDWARE },			/* CardBus, subsystem */
 	{ 0x30, 4, 0x00000ffe, 0xfffff001, 0 },	/* ROM */
-	{ 0x34, 8, FIXED },			/* list, reserved */
+	{ 0x34, 1, FIXED },			/* list */
+	{ 0x35, 7, HARDWARE },			/* reserved */
 	{ 0x3c, 1, KEPT },			/* interrupt line */
-	{ 0x3d, 3, FIXED },			/* pin, timers */
+	{ 0x3d, 1, FIXED },			/* pin */
+	{ 0x3e, 2, HARDWARE },			/* timers */
 
 	{ PM, 2, FIXED },
 	{ PM + 2, 2, 0xf800, 0, 0 },		/* no PME# */
