@@ -123,6 +123,20 @@ class Testpmd:
     def wait_packets(self, path, nr):
         self.wait(lambda: len(read_pcap(path)) >= nr)
 
+    def stop_start_close(self, target, nr):
+        """At least @nr packets arrive in @target after each start of a source
+        that has no end; and when both ports were closed and probed anew."""
+        for _ in range(3):
+            before = len(read_pcap(target))
+            self.do(*RETRY, "start")
+            self.wait_packets(target, before + nr)
+            self.do("stop", "port stop all", "port start all")
+        self.do("port stop all", "port close all", f"device detach {ONE}",
+                f"device detach {TWO}", f"port attach {ONE}",
+                f"port attach {TWO}", "port start all", *RETRY, "start")
+        self.wait_for("Now total ports is 2")
+        self.wait_packets(target, nr)
+
     def quit(self):
         """It ends well, and we have had nothing to say."""
         self.do("quit")
@@ -312,17 +326,7 @@ class Life(ClientTest):
         write_pcap(source, made)
         testpmd = Testpmd(self, [f"virtio-net,rx={source},mac={MAC},repeat=0",
                                  f"virtio-net,tx={target}"])
-        for _ in range(3):
-            before = len(read_pcap(target))
-            testpmd.do(*RETRY, "start")
-            testpmd.wait_packets(target, before + 2000)
-            testpmd.do("stop", "port stop all", "port start all")
-        testpmd.do("port stop all", "port close all", "device detach " + ONE,
-                   "device detach " + TWO)
-        testpmd.do(f"port attach {ONE}", f"port attach {TWO}",
-                   "port start all", *RETRY, "start")
-        testpmd.wait_for("Now total ports is 2")
-        testpmd.wait_packets(target, 2000)
+        testpmd.stop_start_close(target, 2000)
         testpmd.quit()
         known = set(made)
         self.assertTrue(all(p in known for p in read_pcap(target)))

@@ -8,7 +8,7 @@ import sys
 import client
 import test_dpdk as dpdk
 from client import ClientTest
-from test_dpdk import EAL, MAC, ONE, RETRY, TWO, Testpmd, packets
+from test_dpdk import EAL, MAC, ONE, RETRY, Testpmd, packets
 
 NAME = "net_e1000_em"
 # What a port has in its ring when it is stopped is lost.
@@ -78,21 +78,37 @@ class Forward(ClientTest):
         self.forward("e1000", made, pmd=["--enable-scatter", "--mbuf-size=2176",
                                          "--max-pkt-len=9600"])
 
-    def test_checksums_are_the_cards(self):
-        """testpmd leaves them to it; they come out as they went in."""
-        # Fewer than a ring has: this mode drops what does not go out at once.
-        made = [with_checksums(p) for p in packets(200)]
+    def offload(self, mode, made, *commands):
+        """What comes out of testpmd when it leaves work to the cards, behind the
+        addresses, for which it puts its own."""
         source, target = self.path("in.pcap"), self.path("out.pcap")
         dpdk.write_pcap(source, made)
+        dpdk.write_pcap(target, [])
         testpmd = Testpmd(self, [f"e1000,rx={source},mac={MAC}",
                                  f"e1000,tx={target}"], NOT_YET)
-        testpmd.do("csum set ip hw 1", "csum set udp hw 1",
-                   "port start all", "set fwd csum", *RETRY[1:], "start")
+        testpmd.do(*commands, "port start all", f"set fwd {mode} retry",
+                   *RETRY[1:], "start")
         testpmd.wait_packets(target, len(made))
         testpmd.quit()
-        # It puts addresses of its own in front.
-        self.assertTrue([p[12:] for p in dpdk.read_pcap(target)] ==
-                        [p[12:] for p in made])
+        return [p[12:] for p in dpdk.read_pcap(target)]
+
+    def test_checksums_are_the_cards(self):
+        """testpmd leaves them to it; they come out as they went in."""
+        made = [with_checksums(p) for p in packets(3000)]
+        out = self.offload("csum", made, "csum set ip hw 1",
+                           "csum set udp hw 1")
+        self.assertTrue(out == [p[12:] for p in made])
+
+    def test_tags_are_stripped_and_inserted(self):
+        """One comes in and is taken off, another goes out: where the card's VLAN
+        mode is on (CTRL.VME), which DPDK ties to stripping."""
+        made = packets(3000)
+        tagged = [p[:12] + b"\x81\0\x20\x07" + p[12:] for p in made]
+        for strips, tag in (((0,), b""), ((0, 1), b"\x81\0\0\5")):
+            with self.subTest(strips=strips):
+                out = self.offload("mac", tagged, "tx_vlan set 1 5", *[
+                    f"vlan set strip on {port}" for port in strips])
+                self.assertTrue(out == [tag + p[12:] for p in made])
 
 
 class Wire(ClientTest):
@@ -144,17 +160,7 @@ class Life(ClientTest):
         dpdk.write_pcap(source, made)
         testpmd = Testpmd(self, [f"e1000,rx={source},mac={MAC},repeat=0",
                                  f"e1000,tx={target}"])
-        for _ in range(3):
-            before = len(dpdk.read_pcap(target))
-            testpmd.do(*RETRY, "start")
-            testpmd.wait_packets(target, before + 1000)
-            testpmd.do("stop", "port stop all", "port start all")
-        testpmd.do("port stop all", "port close all", "device detach " + ONE,
-                   "device detach " + TWO)
-        testpmd.do(f"port attach {ONE}", f"port attach {TWO}",
-                   "port start all", *RETRY, "start")
-        testpmd.wait_for("Now total ports is 2")
-        testpmd.wait_packets(target, 1000)
+        testpmd.stop_start_close(target, 1000)
         testpmd.quit()
         known = set(made)
         self.assertTrue(all(p in known for p in dpdk.read_pcap(target)))
