@@ -27,23 +27,39 @@ struct common {
 
 /* ---- building ---- */
 
+/* The window's bits that the driver changes: where it looks, and what is there. */
+static const struct virtio_pci_cfg_cap window_mask = {
+	.cap.bar = 0xff,
+	.cap.offset = 0xffffffff,
+	.cap.length = 0xffffffff,
+	.pci_cfg_data = { 0xff, 0xff, 0xff, 0xff },
+};
+
+/* Returns where it lies, or a negated errno. */
 static int add_cap(struct virtio *v, uint8_t type, uint32_t off, uint32_t len)
 {
 	struct {
 		struct virtio_pci_cap cap;
-		uint32_t step;
+		uint32_t more;
 	} c = {
 		.cap.cfg_type = type,
 		.cap.bar = VIRTIO_MODERN_BAR,
 		.cap.offset = off,
 		.cap.length = len,
-		.step = NOTIFY_STEP,
 	};
-	bool notify = type == VIRTIO_PCI_CAP_NOTIFY_CFG;
+	const struct virtio_pci_cap *mask = NULL;
 
-	c.cap.cap_len = notify ? sizeof(c) : sizeof(c.cap);
+	c.cap.cap_len = sizeof(c.cap);
+	if (type == VIRTIO_PCI_CAP_NOTIFY_CFG) {
+		c.more = NOTIFY_STEP;
+		c.cap.cap_len = sizeof(c);
+	} else if (type == VIRTIO_PCI_CAP_PCI_CFG) {
+		mask = &window_mask.cap;
+		c.cap.cap_len = sizeof(c);
+	}
 	return anyvfio_pci_add_cap(
-		v->dev, PCI_CAP_ID_VNDR, &c.cap.cap_len, NULL,
+		v->dev, PCI_CAP_ID_VNDR, &c.cap.cap_len,
+		mask ? &mask->cap_len : NULL,
 		c.cap.cap_len - offsetof(struct virtio_pci_cap, cap_len));
 }
 
@@ -67,7 +83,12 @@ int virtio_modern_build(struct virtio *v)
 	if (ret >= 0 && v->config_len)
 		ret = add_cap(v, VIRTIO_PCI_CAP_DEVICE_CFG, DEVICE,
 			      (v->config_len + 3) & ~3u);
-	return ret < 0 ? ret : 0;
+	if (ret >= 0)
+		ret = add_cap(v, VIRTIO_PCI_CAP_PCI_CFG, 0, 0);
+	if (ret < 0)
+		return ret;
+	v->window = ret;
+	return 0;
 }
 
 /* ---- reading ---- */
@@ -244,4 +265,53 @@ void virtio_modern_write(struct virtio *v, uint64_t off, unsigned int size,
 	} else if (off >= DEVICE) {
 		virtio_config_write(v, off - DEVICE, size, val);
 	}
+}
+
+/* ---- the same through config space (4.1.4.9) ---- */
+
+static uint32_t window_reg(struct virtio *v, size_t off, unsigned int size)
+{
+	return anyvfio_pci_config(v->dev, v->window + off, size);
+}
+
+/* Does an access of config space reach a register, and which? */
+static bool look_through(struct virtio *v, unsigned int off, uint64_t *reg,
+			 unsigned int *size)
+{
+	unsigned int data =
+		v->window + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
+
+	*reg = window_reg(v, offsetof(struct virtio_pci_cap, offset), 4);
+	*size = window_reg(v, offsetof(struct virtio_pci_cap, length), 4);
+	return off >= data && off < data + 4 &&
+	       window_reg(v, offsetof(struct virtio_pci_cap, bar), 1) ==
+		       VIRTIO_MODERN_BAR &&
+	       (*size == 1 || *size == 2 || *size == 4) && !(*reg % *size);
+}
+
+/* Bytes beyond the register's stay what was written there. */
+uint32_t virtio_window_read(struct virtio *v, unsigned int off, uint32_t val)
+{
+	unsigned int size, shift = off % 4 * 8;
+	uint64_t reg, bits;
+
+	if (!look_through(v, off, &reg, &size))
+		return val;
+	bits = (1ull << size * 8) - 1;
+	return (val & ~(bits >> shift)) |
+	       (virtio_modern_read(v, reg, size) & bits) >> shift;
+}
+
+void virtio_window_written(struct virtio *v, unsigned int off)
+{
+	unsigned int size;
+	uint64_t reg;
+
+	if (look_through(v, off, &reg, &size))
+		virtio_modern_write(
+			v, reg, size,
+			window_reg(v,
+				   offsetof(struct virtio_pci_cfg_cap,
+					    pci_cfg_data),
+				   size));
 }

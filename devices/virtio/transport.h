@@ -30,6 +30,9 @@ int virtio_modern_build(struct virtio *v);
 uint64_t virtio_modern_read(struct virtio *v, uint64_t off, unsigned int size);
 void virtio_modern_write(struct virtio *v, uint64_t off, unsigned int size,
 			 uint64_t val);
+/* The program read @val at @off of a capability of ours: what it sees. */
+uint32_t virtio_window_read(struct virtio *v, unsigned int off, uint32_t val);
+void virtio_window_written(struct virtio *v, unsigned int off);
 int virtio_legacy_build(struct virtio *v);
 uint64_t virtio_legacy_read(struct virtio *v, uint64_t off, unsigned int size);
 void virtio_legacy_write(struct virtio *v, uint64_t off, unsigned int size,

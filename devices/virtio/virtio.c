@@ -66,6 +66,17 @@ static void bar_write(void *priv, unsigned int bar, uint64_t off,
 		virtio_legacy_write(priv, off, size, val);
 }
 
+static uint32_t config_read(void *priv, unsigned int off, unsigned int size,
+			    uint32_t val)
+{
+	return virtio_window_read(priv, off, val);
+}
+
+static void config_written(void *priv, unsigned int off, unsigned int size)
+{
+	virtio_window_written(priv, off);
+}
+
 static void free_queues(struct virtio *v)
 {
 	free(v->queues);
@@ -86,6 +97,8 @@ static const struct anyvfio_device_ops ops = {
 	.reset = reset,
 	.bar_read = bar_read,
 	.bar_write = bar_write,
+	.config_read = config_read,
+	.config_written = config_written,
 	.destroy = destroy,
 };
 

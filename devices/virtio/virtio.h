@@ -136,6 +136,7 @@ struct virtio {
 	/* Constant. */
 	struct virtq *queues;
 	unsigned int nr_vectors;
+	unsigned int window; /* on the registers, in config space; or 0 */
 
 	/* The device's lock; @features and @status are stable while a queue is
 	 * live, and may be read by whoever uses it. */

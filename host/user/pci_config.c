@@ -278,6 +278,11 @@ bool function_update(struct anyvfio_device *fn)
 	return changed;
 }
 
+static u32 ones(u32 size)
+{
+	return size == 4 ? 0xffffffff : (1u << size * 8) - 1;
+}
+
 static bool in_config(const struct anyvfio_device *fn, u32 off, u32 size)
 {
 	return off < fn->config_size && size <= fn->config_size - off;
@@ -303,16 +308,35 @@ static u8 live_byte(struct anyvfio_device *fn, u32 off)
 	return function_msi_bits(fn, off >= 4) >> off % 4 * 8;
 }
 
+static bool is_own(const struct anyvfio_device *fn, u32 off, u32 size)
+{
+	return fn->nr_own &&
+	       touches(off, size, CFG_OWN, fn->own_next - CFG_OWN);
+}
+
+static u32 read_locked(struct anyvfio_device *fn, u32 off, u32 size)
+{
+	u32 val = 0, i;
+
+	if (fn->gone)
+		return ones(size);
+	for (i = 0; i < size; i++)
+		val |= (u32)live_byte(fn, off + i) << i * 8;
+	if (is_own(fn, off, size) && fn->started && fn->ops->config_read)
+		val = fn->ops->config_read(fn->priv, off, size, val) &
+		      ones(size);
+	return val;
+}
+
 u32 function_config_read(void *hw, u32 off, u32 size)
 {
 	struct anyvfio_device *fn = hw;
-	u32 val = 0, i;
+	u32 val;
 
 	if (!in_config(fn, off, size))
-		return 0xffffffff >> (32 - size * 8);
+		return ones(size);
 	function_lock(fn);
-	for (i = 0; i < size; i++)
-		val |= (u32)(fn->gone ? 0xff : live_byte(fn, off + i)) << i * 8;
+	val = read_locked(fn, off, size);
 	function_unlock(fn);
 	return val;
 }
@@ -348,17 +372,11 @@ static void check_power(struct anyvfio_device *fn, u8 before)
 		WRITE_ONCE(fn->config[CFG_PM + PM_CONTROL], before);
 }
 
-static bool is_own(const struct anyvfio_device *fn, u32 off, u32 size)
-{
-	return fn->nr_own &&
-	       touches(off, size, CFG_OWN, fn->own_next - CFG_OWN);
-}
-
 /* Accesses are aligned: one that touches the mask register is inside it. */
 static void write_msi_mask(struct anyvfio_device *fn, u32 shift, u32 size,
 			   u32 val)
 {
-	u32 bits = 0xffffffff >> (32 - size * 8) << shift;
+	u32 bits = ones(size) << shift;
 
 	function_msi_set_mask(fn, (function_msi_bits(fn, false) & ~bits) |
 					  (val << shift & bits));

@@ -58,8 +58,10 @@ struct anyvfio_option {
  * @bar_read: the program reads @size bytes (1, 2, 4, 8; aligned) of a trapped
  *           page.  Sizes that the device cannot do are its own business
  * @bar_write: the program writes them
- * @config_written: the program changed bytes of a capability of the
- *           model's own (anyvfio_pci_add_cap())
+ * @config_read: the program reads @size bytes (1, 2, 4; aligned) of a capability
+ *           of the model's own (anyvfio_pci_add_cap()): what it sees instead of
+ *           @val, which is there.  anyvfio_pci_config() does not ask
+ * @config_written: the program changed bytes of such a capability
  * @destroy: the device goes; frees @priv
  */
 struct anyvfio_device_ops {
@@ -70,6 +72,8 @@ struct anyvfio_device_ops {
 			     unsigned int size);
 	void (*bar_write)(void *priv, unsigned int bar, uint64_t off,
 			  unsigned int size, uint64_t val);
+	uint32_t (*config_read)(void *priv, unsigned int off, unsigned int size,
+				uint32_t val);
 	void (*config_written)(void *priv, unsigned int off, unsigned int size);
 	void (*destroy)(void *priv);
 };
@@ -331,7 +335,8 @@ int anyvfio_pci_add_intx(struct anyvfio_device *dev);
  * @writable: has a 1 for each bit a program may change; NULL: none
  * @len: of both, in bytes
  *
- * After a write the model's @config_written is called.
+ * Reads and writes of it call the model's @config_read and @config_written, if
+ * it has them.
  *
  * Returns where in config space it lies, -ENOSPC beyond 8 of them or the first
  * 256 bytes of config space, or -EPERM after @create.

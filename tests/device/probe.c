@@ -86,6 +86,15 @@ static void probe_reset(void *priv)
 	memset((void *)probe.regs, 0, sizeof(probe.regs));
 }
 
+static uint32_t probe_config_read(void *priv, unsigned int off,
+				  unsigned int size, uint32_t val)
+{
+	probe.reads_of_config++;
+	probe.read_off = off;
+	probe.read_size = size;
+	return val ^ probe.config_flip;
+}
+
 static void probe_config_written(void *priv, unsigned int off,
 				 unsigned int size)
 {
@@ -105,6 +114,7 @@ static const struct anyvfio_device_ops probe_ops = {
 	.reset = probe_reset,
 	.bar_read = probe_read,
 	.bar_write = probe_write,
+	.config_read = probe_config_read,
 	.config_written = probe_config_written,
 	.destroy = probe_destroy,
 };

@@ -41,6 +41,7 @@ struct probe {
 	int start_error;
 	int create_error;
 	void (*volatile on_write)(uint64_t off, uint64_t val);
+	uint32_t config_flip; /* bits of its capability that are read wrong */
 	void (*on_start)(void);
 	void (*on_stop)(void);
 
@@ -48,6 +49,7 @@ struct probe {
 	struct anyvfio_device *dev;
 	unsigned int starts, stops, resets, destroys;
 	unsigned int own_cap;
+	unsigned int read_off, read_size, reads_of_config;
 	unsigned int written_off, written_size, writes_of_config;
 	bool inside;
 	bool overlapped;

@@ -136,6 +136,27 @@ static void own_capability_keeps_its_mask_and_tells_the_model(void **state)
 	assert_int_equal(anyvfio_pci_config(probe.dev, 0, 8), 0xffffffff);
 }
 
+static void own_capability_is_read_through_the_model(void **state)
+{
+	unsigned int cap = config_cap(&c, 9), reads = probe.reads_of_config;
+
+	probe.config_flip = 0xff00ff;
+	assert_int_equal(config_read(&c, cap + 4, 4), 0x06050403 ^ 0xff00ff);
+	assert_int_equal(probe.reads_of_config, reads + 1);
+	assert_int_equal(probe.read_off, cap + 4);
+	assert_int_equal(probe.read_size, 4);
+	/* What the model adds beyond the access does not come through. */
+	assert_int_equal(config_read(&c, cap + 6, 1), 0x05 ^ 0xff);
+	assert_int_equal(probe.read_size, 1);
+	/* The model asks for what is there. */
+	assert_int_equal(anyvfio_pci_config(probe.dev, cap + 4, 4), 0x06050403);
+	/* The rest of config space is the host's. */
+	reads = probe.reads_of_config;
+	assert_int_equal(hw_read(0, 4), 0x0bee1234);
+	assert_int_equal(probe.reads_of_config, reads);
+	probe.config_flip = 0;
+}
+
 static void function_level_reset_brings_power_on_state_back(void **state)
 {
 	unsigned int exp = config_cap(&c, 0x10), resets = probe.resets;
@@ -273,6 +294,7 @@ int main(void)
 		T(capabilities_come_in_the_order_of_the_contract),
 		T(power_states_are_d0_and_d3hot),
 		T(own_capability_keeps_its_mask_and_tells_the_model),
+		T(own_capability_is_read_through_the_model),
 		T(function_level_reset_brings_power_on_state_back),
 		T(lspci_decodes_every_capability),
 		T(sysfs_has_identity_group_and_resources),

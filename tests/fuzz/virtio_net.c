@@ -217,6 +217,18 @@ static void change_mapping(struct fuzz_in *in)
 	}
 }
 
+/* Registers through config space: where the window looks, and what is there. */
+static void window(struct fuzz_in *in)
+{
+	unsigned int size = 1u << fuzz_below(in, 3);
+	unsigned int off = (fuzz_below(in, 20) & ~(size - 1)) + net.v.window;
+
+	if (fuzz_below(in, 2))
+		fake_config_write(&dev, off, size, fuzz_u16(in) & 0x1fff);
+	else
+		fake_config_read(&dev, off, size);
+}
+
 static void registers(struct fuzz_in *in)
 {
 	static const uint64_t base[] = { 0, 0, 0x100, 0x200, 0x1000 };
@@ -273,7 +285,7 @@ static void deliver(struct fuzz_in *in)
 
 static void step(struct fuzz_in *in)
 {
-	switch (fuzz_below(in, 10)) {
+	switch (fuzz_below(in, 11)) {
 	case 0:
 		set_up(in);
 		break;
@@ -297,6 +309,9 @@ static void step(struct fuzz_in *in)
 		break;
 	case 7:
 		deliver(in);
+		break;
+	case 8:
+		window(in);
 		break;
 	default:
 		run_round();

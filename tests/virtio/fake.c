@@ -26,6 +26,10 @@ void fake_init(struct anyvfio_device *dev, const char *const *options)
 	dev->options = options;
 	dev->dma = calloc(1, FAKE_SIZE);
 	dev->bus_master = true;
+	dev->config[0x34] = FAKE_MSIX_CAP;
+	dev->config[FAKE_MSIX_CAP] = 0x11;
+	dev->last_cap = FAKE_MSIX_CAP;
+	dev->next_cap = FAKE_MSIX_CAP + 16;
 	current = dev;
 }
 
@@ -52,6 +56,25 @@ void fake_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
 		unsigned int size, uint64_t val)
 {
 	dev->ops->bar_write(dev->priv, bar, off, size, val);
+}
+
+uint32_t fake_config_read(struct anyvfio_device *dev, unsigned int off,
+			  unsigned int size)
+{
+	return dev->ops->config_read(dev->priv, off, size,
+				     anyvfio_pci_config(dev, off, size)) &
+	       (0xffffffff >> (32 - 8 * size));
+}
+
+void fake_config_write(struct anyvfio_device *dev, unsigned int off,
+		       unsigned int size, uint32_t val)
+{
+	unsigned int i;
+
+	for (i = off; i < off + size; i++, val >>= 8)
+		dev->config[i] = (dev->config[i] & ~dev->config_mask[i]) |
+				 (val & dev->config_mask[i]);
+	dev->ops->config_written(dev->priv, off, size);
 }
 
 /* ---- memory ---- */
@@ -266,23 +289,29 @@ int anyvfio_pci_add_msix(struct anyvfio_device *dev, unsigned int vectors,
 int anyvfio_pci_add_cap(struct anyvfio_device *dev, uint8_t id,
 			const void *data, const void *writable, size_t len)
 {
-	return 0x40;
+	unsigned int off = dev->next_cap;
+
+	MUST(off + 2 + len <= sizeof(dev->config));
+	dev->config[off] = id;
+	memcpy(dev->config + off + 2, data, len);
+	if (writable)
+		memcpy(dev->config_mask + off + 2, writable, len);
+	dev->config[dev->last_cap + 1] = off;
+	dev->last_cap = off;
+	dev->next_cap = (off + 2 + len + 3) & ~3u;
+	return off;
 }
 
-/* The MSI-X capability is all there is. */
 uint32_t anyvfio_pci_config(struct anyvfio_device *dev, unsigned int off,
 			    unsigned int size)
 {
-	switch (off) {
-	case 0x34:
-		return FAKE_MSIX_CAP;
-	case FAKE_MSIX_CAP:
-		return 0x11;
-	case FAKE_MSIX_CAP + 2:
-		return dev->msix_on ? 0x8000 : 0;
-	default:
-		return 0;
-	}
+	uint32_t val = 0;
+
+	MUST(off + size <= sizeof(dev->config) && size <= 4);
+	memcpy(&val, dev->config + off, size);
+	if (off == FAKE_MSIX_CAP + 2 && dev->msix_on)
+		val |= 0x8000;
+	return val;
 }
 
 /* ---- interrupts ---- */

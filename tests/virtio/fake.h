@@ -23,6 +23,8 @@ struct anyvfio_device {
 	struct anyvfio_pci_id id;
 	uint64_t bar_size[6];
 	unsigned int msix;
+	uint8_t config[256], config_mask[256]; /* capabilities alone */
+	unsigned int last_cap, next_cap;
 
 	uint8_t *dma;
 	bool bus_master;
@@ -47,5 +49,9 @@ uint64_t fake_read(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
 		   unsigned int size);
 void fake_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
 		unsigned int size, uint64_t val);
+uint32_t fake_config_read(struct anyvfio_device *dev, unsigned int off,
+			  unsigned int size);
+void fake_config_write(struct anyvfio_device *dev, unsigned int off,
+		       unsigned int size, uint32_t val);
 
 #endif /* TEST_VIRTIO_FAKE_H */

@@ -44,16 +44,21 @@ static const char *store;
 
 /* ---- registers: BAR 4 by read and write, at what the capabilities say ---- */
 
-static uint64_t find(unsigned int type)
+static unsigned int find_cap(unsigned int type)
 {
 	unsigned int cap = config_read(&c, 0x34, 1);
 
 	for (; cap; cap = config_read(&c, cap + 1, 1))
 		if (config_read(&c, cap, 1) == 9 &&
 		    config_read(&c, cap + 3, 1) == type)
-			return config_read(&c, cap + 8, 4);
+			return cap;
 	fail_msg("no capability of type %u", type);
 	return 0;
+}
+
+static uint64_t find(unsigned int type)
+{
+	return config_read(&c, find_cap(type) + 8, 4);
 }
 
 static uint64_t get(unsigned int off, unsigned int size)
@@ -582,6 +587,21 @@ static void VIRTIO_blk_close_in_flight(void **state)
 			 VIRTIO_BLK_S_OK);
 }
 
+static void VIRTIO_blk_registers_through_config_space(void **state)
+{
+	unsigned int window = find_cap(VIRTIO_PCI_CAP_PCI_CFG);
+
+	config_write(&c, window + 4, 1, 4);
+	config_write(&c, window + 8, 4, find(VIRTIO_PCI_CAP_DEVICE_CFG));
+	config_write(&c, window + 12, 4, 4);
+	assert_int_equal(config_read(&c, window + 16, 4), DISK / 512);
+	config_write(&c, window + 8, 4, common + VIRTIO_PCI_COMMON_STATUS);
+	config_write(&c, window + 12, 4, 1);
+	config_write(&c, window + 16, 1, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	assert_int_equal(get(VIRTIO_PCI_COMMON_STATUS, 1),
+			 VIRTIO_CONFIG_S_ACKNOWLEDGE);
+}
+
 /* Rings of rubbish, some of it nearly right: nothing but answers and NEEDS_RESET
  * comes of it, and after a reset all is well. */
 static void VIRTIO_blk_survives_rubbish(void **state)
@@ -638,6 +658,7 @@ int main(int argc, char **argv)
 		test(VIRTIO_blk_requests_without_their_parts_stop_it),
 		test(VIRTIO_blk_resets_in_flight),
 		test(VIRTIO_blk_close_in_flight),
+		test(VIRTIO_blk_registers_through_config_space),
 		test(VIRTIO_blk_survives_rubbish),
 	};
 	int ret;

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -175,6 +176,100 @@ static void driver_changes_what_it_may_of_the_configuration(void **state)
 	toy_destroy(toy);
 }
 
+/* ---- the window in config space (4.1.4.9) ---- */
+
+/* The driver finds it as in any list of capabilities. */
+static unsigned int find_window(struct toy *toy)
+{
+	unsigned int cap = fake_config_read(&toy->dev, 0x34, 1);
+
+	while (cap && (fake_config_read(&toy->dev, cap, 1) != 0x09 ||
+		       fake_config_read(&toy->dev, cap + 3, 1) !=
+			       VIRTIO_PCI_CAP_PCI_CFG))
+		cap = fake_config_read(&toy->dev, cap + 1, 1);
+	assert_int_not_equal(cap, 0);
+	return cap;
+}
+
+static void look_at(struct toy *toy, unsigned int window, uint8_t bar,
+		    uint32_t off, uint32_t len)
+{
+	fake_config_write(&toy->dev, window + 4, 1, bar);
+	fake_config_write(&toy->dev, window + 8, 4, off);
+	fake_config_write(&toy->dev, window + 12, 4, len);
+}
+
+static void window_reaches_the_registers(void **state)
+{
+	struct toy *toy = toy_create(NULL);
+	unsigned int w = find_window(toy), data = w + 16;
+	struct ring r;
+
+	assert_int_equal(fake_config_read(&toy->dev, w + 2, 1), 20);
+	look_at(toy, w, 4, VIRTIO_PCI_COMMON_NUMQ, 2);
+	assert_int_equal(fake_config_read(&toy->dev, data, 2), TOY_QUEUES);
+	look_at(toy, w, 4, VIRTIO_PCI_COMMON_STATUS, 1);
+	fake_config_write(&toy->dev, data, 1, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	assert_int_equal(toy_status(toy), VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	assert_int_equal(fake_config_read(&toy->dev, data, 1),
+			 VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	/* All four bytes of the device's configuration, and a part of them. */
+	memcpy(toy->config, "\x11\x22\x33\x44", 4);
+	look_at(toy, w, 4, 0x200, 4);
+	assert_int_equal(fake_config_read(&toy->dev, data, 4), 0x44332211);
+	assert_int_equal(fake_config_read(&toy->dev, data + 2, 2), 0x4433);
+	fake_config_write(&toy->dev, data, 4, 0xffffffff);
+	assert_int_equal(toy->config_writes, 1);
+	/* Reading it is reading the register: ISR is cleared. */
+	toy->v.isr = VIRTIO_PCI_ISR_CONFIG;
+	look_at(toy, w, 4, 0x100, 1);
+	assert_int_equal(fake_config_read(&toy->dev, data, 1),
+			 VIRTIO_PCI_ISR_CONFIG);
+	assert_int_equal(fake_config_read(&toy->dev, data, 1), 0);
+	/* And a notification is one. */
+	ring_start(&r, toy, 0, 16, RING_AT);
+	look_at(toy, w, 4, 0x1000, 2);
+	fake_config_write(&toy->dev, data, 2, 0);
+	assert_int_equal(toy->notified, 1);
+	toy_destroy(toy);
+}
+
+static void window_on_no_register_is_memory(void **state)
+{
+	static const struct {
+		uint8_t bar;
+		uint32_t off, len;
+	} nowhere[] = {
+		{ 4, VIRTIO_PCI_COMMON_NUMQ, 0 },
+		{ 4, VIRTIO_PCI_COMMON_NUMQ, 3 },
+		{ 4, VIRTIO_PCI_COMMON_NUMQ, 8 },
+		{ 4, VIRTIO_PCI_COMMON_NUMQ + 1, 2 },
+		{ 4, VIRTIO_PCI_COMMON_NUMQ, 4 },
+		{ 0, 0, 1 },
+		{ 1, 0, 4 },
+		{ 6, 0, 4 },
+	};
+	struct toy *toy = toy_create(NULL);
+	unsigned int w = find_window(toy), i;
+
+	for (i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		look_at(toy, w, nowhere[i].bar, nowhere[i].off, nowhere[i].len);
+		fake_config_write(&toy->dev, w + 16, 4, 0x5a5a5a00 + i);
+		assert_int_equal(fake_config_read(&toy->dev, w + 16, 4),
+				 0x5a5a5a00 + i);
+	}
+	/* Outside of the BAR: nothing is there. */
+	look_at(toy, w, 4, 0xfffffffc, 4);
+	fake_config_write(&toy->dev, w + 16, 4, 1);
+	assert_int_equal(fake_config_read(&toy->dev, w + 16, 4), 0);
+	/* What is not the window's cannot be changed. */
+	fake_config_write(&toy->dev, w, 4, 0xffffffff);
+	assert_int_equal(fake_config_read(&toy->dev, w + 2, 2),
+			 20 | VIRTIO_PCI_CAP_PCI_CFG << 8);
+	assert_int_equal(toy->notified, 0);
+	toy_destroy(toy);
+}
+
 static void legacy_registers_have_their_places(void **state)
 {
 	struct toy *toy = toy_create(NULL);
@@ -235,6 +330,8 @@ int main(void)
 		cmocka_unit_test(configuration_changes_tell_the_driver),
 		cmocka_unit_test(
 			driver_changes_what_it_may_of_the_configuration),
+		cmocka_unit_test(window_reaches_the_registers),
+		cmocka_unit_test(window_on_no_register_is_memory),
 		cmocka_unit_test(legacy_registers_have_their_places),
 		cmocka_unit_test(bad_options_are_refused),
 	};
