@@ -2,7 +2,7 @@
 # The front door. Each target is a line or three; the work is in meson and tools/.
 #
 #   make            build into build/ (the launcher is build/anyvfio)
-#   make demo       an unmodified qemu-img, and a guest of QEMU's, on a software NVMe
+#   make demo       an unmodified qemu-img, and a guest of QEMU's, on a software NVMe; DPDK on network cards
 #   make test       every test            SAN=address or SAN=thread: under it;
 #                   VM=no: without virtual machines, as with SAN
 #   make sim        the core in simulated orders, from a seed never used before; SEED=n SCENARIO=name tells
