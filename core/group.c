@@ -319,10 +319,17 @@ static int may_attach(struct vfio_group *group)
 	return 0;
 }
 
-static int attach(struct vfio_group *group, struct vfio_container *container)
+/* @file is what the caller says is a container, or an error. */
+static int attach(struct vfio_group *group, struct port_file *file)
 {
+	struct vfio_container *container;
 	int ret;
 
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	container = port_file_priv(file, &vfio_container_fops);
+	if (!container)
+		return -EINVAL;
 	ret = vfio_container_attach_group(container, group);
 	if (ret)
 		return ret;
@@ -337,7 +344,6 @@ static int attach(struct vfio_group *group, struct vfio_container *container)
 static long vfio_group_ioctl_set_container(struct vfio_group *group,
 					   void __user *arg)
 {
-	struct vfio_container *container;
 	struct port_file *file;
 	s32 fd;
 	int ret;
@@ -347,23 +353,15 @@ static long vfio_group_ioctl_set_container(struct vfio_group *group,
 	if (fd < 0)
 		return -EINVAL;
 
+	/* May end what was behind the number: under no lock. */
+	file = port_file_get(fd);
 	mutex_lock(&group->lock);
 	ret = may_attach(group);
-	if (ret)
-		goto out_unlock;
-	file = port_file_get(fd);
-	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
-		goto out_unlock;
-	}
-	container = port_file_priv(file, &vfio_container_fops);
-	ret = container ? attach(group, container) : -EINVAL;
+	if (!ret)
+		ret = attach(group, file);
 	mutex_unlock(&group->lock);
-	port_file_put(file);
-	return ret;
-
-out_unlock:
-	mutex_unlock(&group->lock);
+	if (!IS_ERR(file))
+		port_file_put(file);
 	return ret;
 }
 

@@ -43,6 +43,7 @@ int port_fd_reserve(void)
 {
 	int fd;
 
+	lock_assert_none_held();
 	if (sim_fails(SIM_FD))
 		return -EMFILE;
 	for (fd = 3; fd < MAX_FDS; fd++) {
@@ -102,6 +103,7 @@ void port_fd_publish(int fd, struct port_file *file)
 
 struct port_file *port_file_get(int fd)
 {
+	lock_assert_none_held();
 	sim_point();
 	if (fd < 0 || fd >= MAX_FDS || !table[fd].file)
 		return ERR_PTR(-EBADF);

@@ -176,6 +176,8 @@ int host_fd_reserve(const char *name, bool cloexec)
 	unsigned int flags = MFD_ALLOW_SEALING | (cloexec ? MFD_CLOEXEC : 0);
 	int fd;
 
+	/* The number may stand for something that ends with it. */
+	lock_assert_none_held();
 	fd = syscall6(SYS_memfd_create, (long)name, flags, 0, 0, 0, 0);
 	if (fd < 0)
 		return fd;
@@ -283,9 +285,24 @@ static int internal_base(void)
 	return min_t(rlim_t, lim.rlim_cur / 4 * 3, 8192);
 }
 
+/* A number from @from on that stands for nothing, with what @fd has; or an
+ * error.  A stale one is left to others: what it stands for would end here,
+ * where the caller may hold any lock. */
+static int dup_unused(int fd, int from)
+{
+	int new;
+
+	for (;; from = new + 1) {
+		new = sys_fcntl(fd, F_DUPFD_CLOEXEC, from);
+		if (new < 0 || !host_fd_is_ours(new))
+			return new;
+		sys_close(new);
+	}
+}
+
 int host_fd_internal(int fd)
 {
-	int high = sys_fcntl(fd, F_DUPFD_CLOEXEC, internal_base());
+	int high = dup_unused(fd, internal_base());
 
 	/* Nothing free up there: it stays where it is. */
 	if (high < 0) {

@@ -90,8 +90,10 @@ struct port_file *port_file_create(const char *name,
  * what is not ours need not be open at all. */
 struct port_file *port_file_get(int fd)
 {
-	struct port_file *file = host_fd_get(fd);
+	struct port_file *file;
 
+	lock_assert_none_held();
+	file = host_fd_get(fd);
 	if (sys_fcntl(fd, F_GETFD, 0) < 0 ||
 	    (!file && host_fd_is_internal(fd))) {
 		if (file) {

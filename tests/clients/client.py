@@ -113,7 +113,8 @@ class ClientTest(unittest.TestCase):
                 if k != "XDG_RUNTIME_DIR"})
 
     def left_nothing(self):
-        self.assertEqual(os.listdir(self.runs), [])
+        """DPDK of an ordinary user keeps a directory of its own there."""
+        self.assertEqual(set(os.listdir(self.runs)) - {"dpdk"}, set())
 
 
 def main():

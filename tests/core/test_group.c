@@ -212,6 +212,21 @@ static void G4_second_container_is_einval(void **state)
 	fake_remove(dev);
 }
 
+/* Of another group, say, whose end comes to light here. */
+static void G4_number_closed_behind_our_back_is_ebadf(void **state)
+{
+	struct fake *dev = fake_add("d1", 7), *dev2 = fake_add("d2", 8);
+	int group = open_group(7), other = open_group(8);
+
+	close(other);
+	assert_int_equal(set_container(group, other), -EBADF);
+	other = open_group(8);
+	close_fd(other);
+	close_fd(group);
+	fake_remove(dev2);
+	fake_remove(dev);
+}
+
 static void G4_noiommu_and_real_groups_never_mix(void **state)
 {
 	struct fake *real = fake_add("d1", 7), *unsafe;
@@ -709,6 +724,7 @@ int main(void)
 		TEST(G3_status_checks_its_argument),
 		TEST(G4_bad_arguments_in_their_order),
 		TEST(G4_second_container_is_einval),
+		TEST(G4_number_closed_behind_our_back_is_ebadf),
 		TEST(G4_noiommu_and_real_groups_never_mix),
 		TEST(G4_noiommu_group_without_right_is_eperm),
 		TEST(G4_group_that_is_not_viable_is_ebusy),

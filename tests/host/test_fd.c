@@ -475,6 +475,26 @@ static void internal_descriptor_is_high_and_hidden(void **state)
 	assert_false(host_fd_is_internal(fd));
 }
 
+/* Whoever makes one may hold locks that the release of the other takes. */
+static void internal_descriptor_ends_nothing_that_was_closed(void **state)
+{
+	struct toy toy = { 0 };
+	int fd = toy_open(&toy), low = eventfd(0, 0);
+	int next = host_fd_internal(eventfd(0, 0)), own;
+
+	host_fd_internal_close(next);
+	assert_int_equal(dup2(fd, next), next);
+	assert_int_equal(host_fd_dup(fd, next), 0);
+	host_fd_close(fd);
+	close(next); /* behind our back */
+	own = host_fd_internal(low);
+	assert_true(own > next);
+	assert_int_equal(toy.released, 0);
+	assert_int_equal(PTR_ERR(port_file_get(next)), -EBADF);
+	assert_int_equal(toy.released, 1);
+	host_fd_internal_close(own);
+}
+
 static void close_any(int fd, void *data)
 {
 	(*(int *)data)++;
@@ -606,6 +626,8 @@ int main(void)
 		cmocka_unit_test(G4_foreign_number_has_no_priv),
 		cmocka_unit_test(G4_priv_is_of_the_right_kind_only),
 		cmocka_unit_test(internal_descriptor_is_high_and_hidden),
+		cmocka_unit_test(
+			internal_descriptor_ends_nothing_that_was_closed),
 		cmocka_unit_test(internal_descriptor_survives_a_sweep),
 		cmocka_unit_test(each_stays_in_its_range),
 		cmocka_unit_test(highest_number_works_like_any),
