@@ -46,6 +46,8 @@ struct run {
 
 	pid_t child;
 	bool stopped; /* the program is, as far as we were told */
+	bool changed; /* the last look found that it was not as before */
+	bool resumed; /* we were stopped; the SIGCONT after it is to come */
 };
 
 /* ---- the devices ---- */
@@ -384,8 +386,10 @@ static void hold_signals(struct run *run)
 static bool reap(struct run *run, int *status, bool *stop)
 {
 	*stop = false;
+	run->changed = false;
 	while (waitpid(run->child, status, WNOHANG | WUNTRACED | WCONTINUED) >
 	       0) {
+		run->changed = true;
 		if (WIFEXITED(*status) || WIFSIGNALED(*status))
 			return true;
 		run->stopped = WIFSTOPPED(*status);
@@ -394,9 +398,21 @@ static bool reap(struct run *run, int *status, bool *stop)
 	return false;
 }
 
+/*
+ * Who continues us after a stop is a shell, which continues the whole group.
+ * And what the program has become since this SIGCONT came is later: if it was
+ * stopped again, then not to be continued.
+ */
+static bool is_to_be_continued(struct run *run)
+{
+	bool resumed = run->resumed;
+
+	run->resumed = false;
+	return !run->changed && (run->stopped || !resumed);
+}
+
 /* Who sent @info, and has the program got it already? */
-static bool is_for_program(struct run *run, const siginfo_t *info,
-			   bool was_stopped)
+static bool is_for_program(struct run *run, const siginfo_t *info)
 {
 	bool terminal = info->si_code == SI_KERNEL;
 
@@ -405,8 +421,7 @@ static bool is_for_program(struct run *run, const siginfo_t *info,
 		/* A hang-up goes to the leader of the session alone. */
 		return !terminal || getsid(0) == getpid();
 	case SIGCONT:
-		/* A shell continues the whole group. */
-		return run->stopped || !was_stopped;
+		return is_to_be_continued(run);
 	default:
 		return !terminal;
 	}
@@ -415,7 +430,7 @@ static bool is_for_program(struct run *run, const siginfo_t *info,
 /* Returns the program's wait status. */
 static int wait_for_program(struct run *run)
 {
-	bool was_stopped, stop;
+	bool stop;
 	siginfo_t info;
 	sigset_t set;
 	unsigned int i;
@@ -428,17 +443,17 @@ static int wait_for_program(struct run *run)
 	for (;;) {
 		if (sigwaitinfo(&set, &info) < 0)
 			continue;
-		was_stopped = run->stopped;
 		if (reap(run, &status, &stop))
 			return status;
-		if (info.si_signo != SIGCHLD &&
-		    is_for_program(run, &info, was_stopped))
+		if (info.si_signo != SIGCHLD && is_for_program(run, &info))
 			kill(run->child, info.si_signo);
 		else if (info.si_signo == SIGTSTP)
 			stop |= run->stopped;
 		/* Whoever started us is to see that, once. */
-		if (stop)
+		if (stop) {
+			run->resumed = true;
 			raise(SIGSTOP);
+		}
 	}
 }
 
