@@ -167,10 +167,9 @@ int net_deliver(struct net *n, unsigned int pair, const struct net_packet *pkt)
 
 	if (ret == -EAGAIN)
 		return starve(n);
-	if (ret)
-		return 0;
 	n->starved = false;
-	n->absent = false;
+	if (!ret)
+		n->absent = false;
 	return 0;
 }
 

@@ -188,6 +188,19 @@ static void file_waits_until_receiving_is_on(void **state)
 	assert_int_equal(rd(&c, RDH), 1);
 }
 
+/* The world outside is looked at again: nothing waits for a buffer any more. */
+static void frame_that_waited_and_is_not_wanted_is_forgotten(void **state)
+{
+	make_frame(&c, frame, 60, "\x33\x33\0\0\0\1", 1);
+	wr(&c, RCTL, 0);
+	assert_int_equal(come(&c, frame, 60), -EAGAIN);
+	assert_true(c.net->starved);
+	wr(&c, RCTL, RCTL_EN | RCTL_SECRC);
+	assert_int_equal(come(&c, frame, 60), 0);
+	assert_int_equal(rd(&c, RDH), 0);
+	assert_false(c.net->starved);
+}
+
 /* ---- length ---- */
 
 static void frames_too_long_are_dropped(void **state)
@@ -385,6 +398,7 @@ int main(void)
 		T(few_buffers_are_told_of),
 		T(wire_drops_for_who_gives_no_buffers),
 		T(file_waits_until_receiving_is_on),
+		T(frame_that_waited_and_is_not_wanted_is_forgotten),
 		T(frames_too_long_are_dropped),
 		T(frame_larger_than_the_ring_is_lost),
 		T(own_address_alone_is_wanted),
