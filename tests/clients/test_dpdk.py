@@ -87,8 +87,8 @@ def read_pcap(path):
 class Testpmd:
     """A testpmd that waits for commands."""
 
-    def __init__(self, test, devices, *more, eal=()):
-        args = [client.LAUNCHER, "run"]
+    def __init__(self, test, devices, *more, eal=(), wrap=()):
+        args = [*wrap, client.LAUNCHER, "run"]
         for device in devices:
             args += ["-d", device]
         self.log = test.path("testpmd.log")
