@@ -44,7 +44,9 @@ struct pcap_link {
 	uint64_t left; /* how often it is played, counting this time */
 	bool endless, any; /* @any: this time there was a packet */
 	bool waiting; /* @pkt is the next one */
-	uint64_t due, first_due, first_time; /* of @pkt, when paced */
+	/* When paced: of @pkt; and when the first was taken, whose time counts as
+	 * that. */
+	uint64_t time, first_taken, first_time;
 	struct net_packet pkt;
 
 	/* What is transmitted. */
@@ -211,23 +213,28 @@ static bool play_again(struct net *n, struct pcap_link *link)
 	if (!link->any || (!link->endless && !--link->left))
 		return false;
 	link->any = false;
-	link->first_due = 0;
+	link->first_taken = 0;
 	link->in = open_in(n);
 	return link->in;
 }
 
-static void schedule(struct net *n, struct pcap_link *link, uint64_t time)
+/* When @link->pkt is to come.  Times of a file may go back. */
+static uint64_t due(const struct net *n, const struct pcap_link *link)
 {
-	if (!n->original_pace)
+	if (!n->original_pace || !link->first_taken ||
+	    link->time < link->first_time)
+		return 0;
+	return link->first_taken + (link->time - link->first_time);
+}
+
+/* The clock begins when the driver is there to take it. */
+static void taken(struct pcap_link *link)
+{
+	link->waiting = false;
+	if (link->first_taken)
 		return;
-	if (!link->first_due) {
-		link->first_due = net_now();
-		link->first_time = time;
-	}
-	/* Times of a file may go back. */
-	link->due = link->first_due;
-	if (time > link->first_time)
-		link->due += time - link->first_time;
+	link->first_taken = net_now();
+	link->first_time = link->time;
 }
 
 /* Gets the next packet to @link->pkt: false at the end. */
@@ -256,7 +263,7 @@ static bool next_packet(struct net *n, struct pcap_link *link)
 		link->pkt.piece[0].iov_base = (void *)data;
 		link->pkt.piece[0].iov_len = header->caplen;
 		link->waiting = true;
-		schedule(n, link, time_of(header));
+		link->time = time_of(header);
 		return true;
 	}
 	return false;
@@ -271,13 +278,13 @@ static unsigned int pcap_receive(struct net *n)
 	for (nr = 0; nr < NET_BURST; nr++) {
 		if (!link->waiting && !next_packet(n, link))
 			break;
-		if (n->original_pace && link->due > net_now())
+		if (due(n, link) > net_now())
 			break;
 		if (net_deliver(n,
 				net_steer(n, pkt->piece[0].iov_base, pkt->len),
 				pkt))
 			break;
-		link->waiting = false;
+		taken(link);
 	}
 	return nr;
 }
@@ -286,11 +293,11 @@ static unsigned int pcap_receive(struct net *n)
 static int64_t pcap_wait(struct net *n)
 {
 	const struct pcap_link *link = n->link;
-	uint64_t now = net_now();
+	uint64_t now = net_now(), next = due(n, link);
 
 	if (!link->in)
 		return -1;
-	return link->due > now ? link->due - now : 0;
+	return next > now ? next - now : 0;
 }
 
 /* ---- transmitting ---- */

@@ -44,11 +44,13 @@ def number(packet):
     return struct.unpack(">I", packet[42:46])[0]
 
 
-def write_pcap(path, made):
+def write_pcap(path, made, every=1):
+    """@every: microseconds between two of them."""
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1))
         for i, packet in enumerate(made):
-            file.write(struct.pack("<IIII", i // 1000, i % 1000, len(packet),
+            file.write(struct.pack("<IIII", i * every // 1000000,
+                                   i * every % 1000000, len(packet),
                                    len(packet)) + packet)
 
 
@@ -316,6 +318,56 @@ class Wire(ClientTest):
                            "port start 1")
                 testpmd.wait_for("Port 0: link state change event", 2)
                 testpmd.quit()
+
+
+    def unplug(self, *args, **kw):
+        """One end of a wire, from outside; the other one's link goes down."""
+        testpmd = Testpmd(self, *args, "--hot-plug", **kw)
+        testpmd.wait_for("Done")
+        before = testpmd.said().count("Port 0: link state change event")
+        subprocess.run([client.LAUNCHER, "ctl", str(testpmd.process.pid),
+                        "remove", TWO], check=True)
+        testpmd.wait_for("Port 0: link state change event", before + 1)
+        testpmd.do("show port summary all")
+        testpmd.wait_for("Number of available ports: 1")
+        self.assertRegex(testpmd.quit(), f"0 .* {ONE} .* down")
+
+    def test_an_unplugged_end_takes_the_link_down(self):
+        self.unplug(self.WIRE)
+
+
+class Interrupts(ClientTest):
+    """DPDK's drivers in a program that sleeps until a packet comes: every one is
+    10 ms after the one before.  Some may come while it is awake."""
+
+    def setUp(self):
+        super().setUp()
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libdpdk"],
+                               check=True, capture_output=True, text=True)
+        source = os.path.join(client.HERE, "rx_interrupt.c")
+        self.program = self.path("rx_interrupt")
+        subprocess.run(["cc", "-O1", "-o", self.program, source,
+                        *flags.stdout.split()], check=True)
+
+    def receive(self, device, *eal):
+        source = self.path("in.pcap")
+        write_pcap(source, packets(100), every=10000)
+        said = self.good("-d", f"{device},rx={source},mac={MAC},pace=original",
+                         "--", self.program, *EAL, *eal, "--", "100")
+        slept = re.search(r"received 100, slept (\d+)$", said, re.M)
+        self.assertTrue(slept, said)
+        self.assertGreater(int(slept[1]), 5)
+
+    def test_of_receive_queues(self):
+        for device in ("virtio-net", "virtio-net,interface=legacy",
+                       "virtio-net,packed=on"):
+            with self.subTest(device=device):
+                self.receive(device)
+
+    def test_of_the_pin_and_msi(self):
+        for mode in ("legacy", "msi"):
+            with self.subTest(mode=mode):
+                self.receive("e1000", "--vfio-intr", mode)
 
 
 class Life(ClientTest):

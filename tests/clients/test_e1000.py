@@ -113,6 +113,7 @@ class Forward(ClientTest):
 
 class Wire(ClientTest):
     count = dpdk.Wire.count
+    unplug = dpdk.Wire.unplug
 
     def go_round(self, devices):
         testpmd = Testpmd(self, devices)
@@ -150,6 +151,10 @@ class Wire(ClientTest):
                 testpmd.do("show port summary 0")
                 testpmd.wait_for(f"{ONE} {NAME}   up")
                 testpmd.quit()
+
+
+    def test_an_unplugged_end_takes_the_link_down(self):
+        self.unplug(WIRE, eal=intr("msi"))
 
 
 class Life(ClientTest):
