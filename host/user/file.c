@@ -79,6 +79,7 @@ struct port_file *port_file_create(const char *name,
 		return ERR_PTR(-ENOMEM);
 	file->ops = ops;
 	file->priv = priv;
+	file->held_group = -1;
 	file->pos = 0;
 	mutex_init(&file->pos_lock);
 	strscpy(file->name, name, sizeof(file->name));
@@ -112,6 +113,8 @@ void port_file_put(struct port_file *file)
 	if (file == &foreign || !refcount_dec_and_test(&file->refs))
 		return;
 	file->ops->release(file->priv);
+	if (file->held_group >= 0)
+		host_group_let_go(file->held_group);
 	mutex_destroy(&file->pos_lock);
 	free_file(file);
 }
@@ -415,6 +418,7 @@ static void make_dead(struct port_file *file)
 		return;
 	file->ops = &dead_fops;
 	file->priv = NULL;
+	file->held_group = -1;
 	mutex_init(&file->pos_lock);
 	refcount_set(&file->refs, INT32_MAX / 2);
 }

@@ -36,6 +36,7 @@ static void after_fork(void)
 	host_eventfd_after_fork();
 	host_node_after_fork();
 	host_bus_after_fork();
+	host_group_after_fork();
 	host_pci_after_fork();
 }
 
@@ -86,6 +87,7 @@ static int start(const struct host_config *config)
 		return ret;
 	host_fault_init();
 	host_policy_set(config->noiommu);
+	host_group_share(config->rundir);
 	ret = vfio_init();
 	if (ret)
 		return ret;

@@ -26,6 +26,7 @@ struct port_file {
 	const struct port_file_ops *ops;
 	void *priv;
 	char name[FILE_NAME_LEN];
+	int held_group; /* let go at the end; or -1 */
 
 	struct mutex pos_lock;
 	loff_t pos; /* pos_lock */
@@ -57,6 +58,15 @@ bool host_eventfd_takes_zero(int fd);
 /* The address space of @group from now on, or NULL; -EBUSY: it has one. */
 int host_group_set_type1(struct iommu_group *group, struct vfio_type1 *type1);
 
+/* ---- group_lock.c ---- */
+
+/* From now on all programs with @rundir share the groups; NULL: there is one. */
+void host_group_share(const char *rundir);
+/* This program has the group @id, for as long as there is a holder; -EBUSY:
+ * another of the run has it. */
+int host_group_hold(int id);
+void host_group_let_go(int id);
+
 /* ---- the child of a fork: called by host.c, one thread, no lock is held ---- */
 
 void host_file_after_fork(void);
@@ -65,6 +75,7 @@ void host_vma_after_fork(void);
 void host_eventfd_after_fork(void);
 void host_node_after_fork(void);
 void host_bus_after_fork(void);
+void host_group_after_fork(void);
 
 /* ---- the end: called by host_stop() ---- */
 

@@ -90,35 +90,55 @@ static bool find_by_name(const char *name, struct node *found)
 	return is;
 }
 
-/* What opening @node (NULL: the container's) makes, for a descriptor to come. */
-static struct port_file *open_node(const struct node *node, const char *path)
+/* What opening it makes, for a descriptor to come. */
+static struct port_file *open_container(const char *path)
 {
-	const struct port_file_ops *ops;
 	struct port_file *file;
 	void *priv;
 	int ret;
 
-	if (node) {
-		ops = &vfio_group_fops;
-		ret = vfio_group_open(node->id, node->noiommu, &priv);
-	} else {
-		ops = &vfio_container_fops;
-		ret = vfio_container_open(&priv);
-	}
+	ret = vfio_container_open(&priv);
 	if (ret)
 		return ERR_PTR(ret);
-	file = port_file_create(path, ops, priv);
+	file = port_file_create(path, &vfio_container_fops, priv);
 	if (IS_ERR(file))
-		ops->release(priv);
+		vfio_container_fops.release(priv);
 	return file;
+}
+
+static struct port_file *open_group(const struct node *node, const char *path)
+{
+	struct port_file *file;
+	void *priv;
+	int ret;
+
+	ret = host_group_hold(node->id);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = vfio_group_open(node->id, node->noiommu, &priv);
+	if (ret)
+		goto err_let_go;
+	file = port_file_create(path, &vfio_group_fops, priv);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		goto err_release;
+	}
+	file->held_group = node->id;
+	return file;
+
+err_release:
+	vfio_group_fops.release(priv);
+err_let_go:
+	host_group_let_go(node->id);
+	return ERR_PTR(ret);
 }
 
 int host_node_open(const char *name, int flags)
 {
 	bool is_container = !strcmp(name, CONTAINER_NODE);
 	char path[FILE_NAME_LEN];
+	struct node node = { .id = -1 };
 	struct port_file *file;
-	struct node node;
 	int fd;
 
 	if (!is_container && !find_by_name(name, &node))
@@ -134,7 +154,7 @@ int host_node_open(const char *name, int flags)
 	fd = host_fd_reserve(path, flags & O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = open_node(is_container ? NULL : &node, path);
+	file = is_container ? open_container(path) : open_group(&node, path);
 	if (IS_ERR(file)) {
 		port_fd_cancel(fd);
 		fd = PTR_ERR(file);

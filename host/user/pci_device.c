@@ -2,6 +2,7 @@
 /*
  * Software functions: their life, and their use by the PCI bus driver.
  */
+#include "internal.h"
 #include "pci_device.h"
 
 #include <pthread.h>
@@ -98,10 +99,14 @@ static int function_enable(void *hw)
 			command |= fn->bar[i].flags & ANYVFIO_BAR_IO
 					   ? COMMAND_IO
 					   : COMMAND_MEMORY;
+	/* Its descriptor may outlive the group's. */
+	ret = host_group_hold(host_device_group_id(fn->dev));
+	if (ret)
+		return ret;
 	function_lock(fn);
 	ret = fn->gone ? -ENODEV : function_memory_create(fn);
 	if (ret)
-		goto out_unlock;
+		goto err_unlock;
 	function_config_reset(fn);
 	function_irq_reset(fn);
 	if (fn->ops->start)
@@ -113,12 +118,14 @@ static int function_enable(void *hw)
 	fn->started = true;
 	fn->bar_on = true;
 	function_update(fn);
-	goto out_unlock;
+	function_unlock(fn);
+	return 0;
 
 err_free_memory:
 	function_memory_free(fn);
-out_unlock:
+err_unlock:
 	function_unlock(fn);
+	host_group_let_go(host_device_group_id(fn->dev));
 	return ret;
 }
 
@@ -130,6 +137,7 @@ static void function_disable(void *hw)
 	stop_locked(fn);
 	function_unlock(fn);
 	function_dma_exit(fn);
+	host_group_let_go(host_device_group_id(fn->dev));
 }
 
 static int function_reset(void *hw)

@@ -43,6 +43,14 @@ while True:
         word = os.read(0, 64).decode().strip()
         if word == "close":
             os.close(device)
+        elif word == "shut":
+            os.close(device)
+            print("shut", flush=True)
+        elif word == "drop":
+            os.close(group)
+            print("dropped", flush=True)
+        elif word == "exec":
+            os.execvp("sh", ["sh", "-c", "echo executed; cat"])
         elif word == "read":
             print(os.pread(device, 4, 0).hex(),
                   os.pread(device, 1, (7 << 40) + 7).hex(), flush=True)
