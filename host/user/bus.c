@@ -5,7 +5,7 @@
  *
  * A group lives as long as it has devices or somebody holds it.  A device that
  * was destroyed stays memory until its group goes, so that whoever holds the
- * group may still say its name.
+ * group may still say its name; or until it comes back: it is the same one then.
  */
 #include "internal.h"
 
@@ -143,11 +143,40 @@ static int join_real_group(struct device *dev, int id)
 	return 0;
 }
 
+static struct device *find_gone(const char *name, int group_id)
+{
+	struct iommu_group *group = find_group(group_id);
+	struct device *dev;
+
+	if (!group)
+		return NULL;
+	list_for_each_entry(dev, &group->gone, node) {
+		if (!strcmp(dev->name, name))
+			return dev;
+	}
+	return NULL;
+}
+
+/* A device of that name that was destroyed, as good as new; or NULL. */
+static struct device *take_gone(const char *name, int group_id)
+{
+	struct device *dev;
+
+	pthread_mutex_lock(&bus_lock);
+	dev = find_gone(name, group_id);
+	if (dev)
+		list_del_init(&dev->node);
+	pthread_mutex_unlock(&bus_lock);
+	return dev;
+}
+
 struct device *host_device_create(const char *name, int group_id)
 {
-	struct device *dev = new_device(name, group_id >= 0);
+	struct device *dev = take_gone(name, group_id);
 	int ret;
 
+	if (!dev)
+		dev = new_device(name, group_id >= 0);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
 	pthread_mutex_lock(&bus_lock);

@@ -13,7 +13,7 @@
 /* As much as one read(2) or write(2) does, in whole pages. */
 #define MAX_LEN ((size_t)0x7ffff000)
 
-/* ---- their memory: made in chunks, used again, never given back ---- */
+/* ---- their memory: made in chunks, used again, given back at the end ---- */
 
 #define CHUNK_FILES 32
 
@@ -61,6 +61,28 @@ static void free_file(struct port_file *file)
 	file->free = unused;
 	unused = file;
 	pthread_mutex_unlock(&pool_lock);
+}
+
+static bool is_used(const struct chunk *chunk)
+{
+	unsigned int i;
+
+	for (i = 0; i < CHUNK_FILES; i++)
+		if (refcount_read(&chunk->files[i].refs))
+			return true;
+	return false;
+}
+
+void host_file_free(void)
+{
+	struct chunk *chunk;
+
+	while ((chunk = chunks)) {
+		WARN_ON(is_used(chunk));
+		chunks = chunk->next;
+		port_free(chunk);
+	}
+	unused = NULL;
 }
 
 /* ---- the port ---- */

@@ -141,6 +141,13 @@ void host_stop(void)
 	pthread_mutex_unlock(&life_lock);
 }
 
+void host_free(void)
+{
+	host_pci_free();
+	host_vma_free();
+	host_file_free();
+}
+
 /* Its place in @devices, or NULL. */
 static struct anyvfio_device **find_device(const char *name)
 {

@@ -44,6 +44,9 @@ int host_start(const struct host_config *config);
 /* Closes everything as the end of a process does, and frees it all; for tests
  * and the launcher. */
 void host_stop(void);
+/* When no descriptor and no mapping is left and no thread is in a call or a handler
+ * of the host: frees what is kept for such as are late. */
+void host_free(void);
 /**
  * enum host_event - what can happen to a device while programs run
  */

@@ -4,9 +4,9 @@
  * of numbers that stand for them (fd.c) and the mappings that hold them (vma.c).
  *
  * A description lives as long as somebody holds it: each number, each mapping,
- * each call in progress.  Its memory is never given back to libc, so that a
- * call that races a close may count up a description that has just gone, and
- * finds out.
+ * each call in progress.  Its memory is not given back to libc before
+ * host_free(), so that a call that races a close may count up a description that
+ * has just gone, and finds out.
  *
  * The locks of these files are leaves: nothing is called with one held but
  * host_vma_ops::rights.  A description's pos_lock is held during a read() or a
@@ -81,5 +81,10 @@ void host_group_after_fork(void);
 
 void host_vma_exit(void);
 void host_fd_exit(void);
+
+/* ---- by host_free() ---- */
+
+void host_vma_free(void);
+void host_file_free(void);
 
 #endif /* ANYVFIO_USER_INTERNAL_H */

@@ -224,7 +224,7 @@ static struct anyvfio_device *alloc_function(void)
 	return fn;
 }
 
-/* Never back to libc: see the header. */
+/* Not back to libc before host_free(): see the header. */
 static void free_function(struct anyvfio_device *fn)
 {
 	function_forget_model(fn);
@@ -232,6 +232,19 @@ static void free_function(struct anyvfio_device *fn)
 	fn->next_free = pool;
 	pool = fn;
 	mutex_unlock(&functions_lock);
+}
+
+void host_pci_free(void)
+{
+	struct anyvfio_device *fn;
+
+	while ((fn = pool)) {
+		pool = fn->next_free;
+		mutex_destroy(&fn->fault_lock);
+		mutex_destroy(&fn->irq.lock);
+		mutex_destroy(&fn->lock);
+		port_free(fn);
+	}
 }
 
 bool function_any(bool (*match)(const struct anyvfio_device *fn, void *data),

@@ -246,6 +246,8 @@ bool function_any(bool (*match)(const struct anyvfio_device *fn, void *data),
 void function_reset_locked(struct anyvfio_device *fn);
 /* For the child of a fork: there are no functions. */
 void host_pci_after_fork(void);
+/* For host_free(). */
+void host_pci_free(void);
 
 /* ---- pci_bind.c ---- */
 

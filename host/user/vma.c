@@ -521,3 +521,20 @@ void host_vma_exit(void)
 	while (find_above(0, &vma))
 		host_vma_unmap((void *)(uintptr_t)vma.start, vma.size);
 }
+
+static void free_tables(struct table **table)
+{
+	struct table *older;
+
+	for (; *table != &none; *table = older) {
+		older = (*table)->older;
+		port_free(*table);
+	}
+}
+
+void host_vma_free(void)
+{
+	WARN_ON(current_table()->nr);
+	free_tables(&tables[0]);
+	free_tables(&tables[1]);
+}

@@ -105,6 +105,24 @@ static void group_of_an_id_comes_back_anew(void **state)
 	host_device_destroy(again);
 }
 
+/* Else each time that it comes back would keep another piece of memory. */
+static void L2_device_comes_back_in_the_memory_it_had(void **state)
+{
+	struct device *dev = device("0000:01:00.0", 7);
+	struct device *neighbour = device("0000:01:00.1", 7), *again;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		host_device_destroy(dev);
+		again = device("0000:01:00.0", 7);
+		assert_ptr_equal(again, dev);
+		assert_string_equal(port_device_name(dev), "0000:01:00.0");
+		assert_int_equal(host_device_bind(dev, &native), 0);
+	}
+	host_device_destroy(dev);
+	host_device_destroy(neighbour);
+}
+
 static void B1_device_without_iommu_has_no_group(void **state)
 {
 	struct device *dev = device("0000:01:00.0", -1);
@@ -418,6 +436,7 @@ int main(void)
 		cmocka_unit_test(devices_of_one_id_share_a_group),
 		cmocka_unit_test(L2_held_group_outlives_its_devices),
 		cmocka_unit_test(group_of_an_id_comes_back_anew),
+		cmocka_unit_test(L2_device_comes_back_in_the_memory_it_had),
 		cmocka_unit_test(B1_device_without_iommu_has_no_group),
 		cmocka_unit_test(
 			B1_made_group_takes_a_free_id_and_goes_with_its_device),
