@@ -8,7 +8,6 @@
 #include "internal.h"
 
 #include <dirent.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -38,16 +37,7 @@ const char *__tsan_default_options(void)
 
 /* ---- memory that is in use ---- */
 
-#define CLASSES 4096
-/* Descriptions are kept for good, in pieces of 32. */
-#define KEPT (sizeof(void *) + 32 * sizeof(struct port_file))
-
-/* So are tables as large as was needed once, whatever the number of calls: what
- * a call loses would be counted by the million. */
-#define PIECES_MOST 16
-#define BYTES_MOST 16384
-
-static long live[CLASSES]; /* pieces, by their sizes in 16 bytes; atomic */
+static long live; /* pieces; atomic */
 
 void *__real_port_zalloc(size_t size);
 void *__real_port_zalloc_array(size_t n, size_t size);
@@ -58,11 +48,8 @@ void __wrap_port_free(const void *ptr);
 
 static void *count(void *ptr, long by)
 {
-	size_t class = malloc_usable_size(ptr) / 16;
-
 	if (ptr)
-		__atomic_fetch_add(&live[min(class, CLASSES - 1ul)], by,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&live, by, __ATOMIC_RELAXED);
 	return ptr;
 }
 
@@ -84,54 +71,19 @@ void __wrap_port_free(const void *ptr)
 /* ---- what is left ---- */
 
 struct left {
-	long live[CLASSES];
+	long pieces;
 	unsigned int descriptors;
 };
 
 static void look(struct left *left)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	unsigned int i;
 
 	left->descriptors = 0;
 	while (readdir(dir))
 		left->descriptors++;
 	closedir(dir);
-	for (i = 0; i < CLASSES; i++)
-		left->live[i] = __atomic_load_n(&live[i], __ATOMIC_RELAXED);
-}
-
-static unsigned int kept_class(void)
-{
-	void *ptr = malloc(KEPT);
-	size_t class = malloc_usable_size(ptr) / 16;
-
-	free(ptr);
-	return class;
-}
-
-/**
- * struct kept - what there is more of than before
- */
-struct kept {
-	long pieces;
-	long bytes;
-};
-
-static struct kept compare(const struct left *from, const struct left *to)
-{
-	unsigned int class = kept_class(), i;
-	struct kept kept = { 0 };
-	long more;
-
-	for (i = 0; i < CLASSES; i++) {
-		more = to->live[i] - from->live[i];
-		if (i == class)
-			continue;
-		kept.pieces += more;
-		kept.bytes += more * i * 16;
-	}
-	return kept;
+	left->pieces = __atomic_load_n(&live, __ATOMIC_RELAXED);
 }
 
 static void must_not_be(int fd, void *data)
@@ -139,32 +91,25 @@ static void must_not_be(int fd, void *data)
 	MUST(!"a descriptor of ours is left");
 }
 
-static bool is_settled(struct kept kept)
-{
-	return kept.pieces <= PIECES_MOST && kept.bytes <= BYTES_MOST;
-}
-
-/* Threads of the host may be on their way out. */
-static void check_left(const struct left *before)
+/* Nothing but what was there before.  Threads of the host may be on their way
+ * out. */
+static void check_left(const struct left *before, const char *when)
 {
 	unsigned int tries = 500;
 	struct left now;
-	struct kept kept;
 
 	host_fd_each(0, INT32_MAX, must_not_be, NULL);
+	host_free();
 	do {
 		usleep(10000);
 		look(&now);
-		kept = compare(before, &now);
-	} while (tries-- &&
-		 (now.descriptors != before->descriptors || !is_settled(kept)));
-	printf("left: %d descriptors; kept for the next: %ld pieces of memory, "
-	       "%ld bytes\n",
-	       (int)now.descriptors - (int)before->descriptors, kept.pieces,
-	       kept.bytes);
+	} while (tries-- && now.descriptors != before->descriptors);
+	printf("left %s: %d descriptors, %ld pieces of memory\n", when,
+	       (int)now.descriptors - (int)before->descriptors,
+	       now.pieces - before->pieces);
 	fflush(stdout);
 	MUST(now.descriptors == before->descriptors);
-	MUST(is_settled(kept));
+	MUST(now.pieces == before->pieces);
 }
 
 /* ---- functions that come and go ---- */
@@ -383,7 +328,7 @@ int main(int argc, char **argv)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct rlimit files;
-	struct left before;
+	struct left nothing, before;
 	u64 since;
 	u32 id;
 
@@ -397,6 +342,7 @@ int main(int argc, char **argv)
 	port_warn_hook = on_bug;
 	host_log_set(null, PORT_ERR);
 	config.rundir = given_rundir ? given_rundir : rundir;
+	look(&nothing);
 	MUST(!host_start(&config));
 	for (id = 1; id <= FUNCTIONS; id++)
 		create(id);
@@ -408,10 +354,11 @@ int main(int argc, char **argv)
 	if (given_rundir)
 		return 0;
 	report(since);
-	check_left(&before);
+	check_left(&before, "by the users");
 	for (id = 1; id <= FUNCTIONS; id++)
 		host_pci_destroy(functions[id]);
 	host_stop();
+	check_left(&nothing, "by the host");
 	remove_rundir();
 	return 0;
 }
