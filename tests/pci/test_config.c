@@ -641,6 +641,17 @@ static void write_leaves_status_registers_beside_it_alone(void **state)
 	assert_int_equal(config_read(&user, EXP + 0x0a, 2), 0x000f);
 }
 
+/* The neighbour is the first byte here, and the function's alone. */
+static void write_leaves_the_byte_before_a_register_alone(void **state)
+{
+	fake->clear[VENDOR + 2] = 0xff;
+	start();
+	config_write(&user, VENDOR + 2, 2, 0x5aff);
+	assert_int_equal(config_read(&user, VENDOR + 2, 2), 0x5a10);
+	config_write(&user, VENDOR, 4, 0xa5ffffff);
+	assert_int_equal(config_read(&user, VENDOR + 2, 2), 0xa510);
+}
+
 static void aer_status_is_cleared_by_ones(void **state)
 {
 	fake_put(fake->clear, AER + 4, 4, ALL);
@@ -872,6 +883,7 @@ int main(void)
 		test(bad_pointer_is_efault),
 		test(memory_decode_is_revoked_before_and_granted_after),
 		test(write_leaves_status_registers_beside_it_alone),
+		test(write_leaves_the_byte_before_a_register_alone),
 		test(aer_status_is_cleared_by_ones),
 		test(read_request_is_never_below_the_payload_size),
 		test(messages_granted_are_at_most_those_there_are),

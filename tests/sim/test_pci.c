@@ -207,6 +207,30 @@ static void close_device(void *arg)
 	close_if_open(&device);
 }
 
+/* ---- the proof of a hot reset, closed while it is looked at ---- */
+
+static void hot_reset(void *arg)
+{
+	u8 buf[sizeof(struct vfio_pci_hot_reset) + sizeof(s32)]
+		__attribute__((aligned(8)));
+	struct vfio_pci_hot_reset *req = (void *)buf;
+	long ret;
+
+	do {
+		memset(buf, 0, sizeof(buf));
+		req->argsz = sizeof(buf);
+		req->count = 1;
+		req->group_fds[0] = group;
+		ret = sim_ioctl(device, VFIO_DEVICE_PCI_HOT_RESET, req);
+		check(!ret || ret == -EBADF || !nothing_fails());
+	} while (!ret);
+}
+
+static void close_group(void *arg)
+{
+	close_if_open(&group);
+}
+
 /* ---- taken back: the user is told through REQ, and lets go (B3) ---- */
 
 static void give_back_when_asked(void *arg)
@@ -243,6 +267,10 @@ const struct scenario pci_scenarios[] = {
 	  prepare,
 	  TASKS(use_irqs, use_bar, use_config, reset, fire, close_device),
 	  finish, 800, 3, 0 },
+	{ "X1_hot_reset_holds_its_proof_while_another_closes_it",
+	  prepare,
+	  TASKS(hot_reset, close_group),
+	  finish, 400, 4, 0 },
 	{ "B3_request_interrupt_gets_the_device_back",
 	  prepare,
 	  TASKS(use_irqs, give_back_when_asked, take_back),
