@@ -135,6 +135,30 @@ static u64 any_page(u64 size)
 	return NR_PAGES + 2 - max(pages, 1ull) - draw(2);
 }
 
+/* Of a mapping, or any. */
+static void any_range(const struct model *m, u64 *arg)
+{
+	const struct model_map *map;
+	int file = m->slots[arg[0]];
+
+	arg[1] = any_iova();
+	arg[2] = any_size();
+	if (file == NOTHING || m->files[file].kind != FILE_CONTAINER)
+		return;
+	map = &m->containers[m->files[file].object].maps[draw(ENTRY_LIMIT)];
+	if (!map->size || one_in(3))
+		return;
+	arg[1] = map->iova;
+	arg[2] = map->size;
+}
+
+static u64 any_bitmap_size(void)
+{
+	static const u64 odd[] = { 0, 7, BITMAP_MOST + 8, ~0ull };
+
+	return one_in(15) ? odd[draw(ARRAY_SIZE(odd))] : 8 * (1 + draw(2));
+}
+
 static u32 any_rights(void)
 {
 	if (one_in(20))
@@ -189,7 +213,12 @@ static enum op_kind any_kind(void)
 		DMA,
 		PIN,
 		LISTEN,
+		TRACK_DIRTY,
+		GET_DIRTY,
+		GET_DIRTY,
 		GET_USER,
+		SET_KVM,
+		LISTEN_GROUP,
 		ADD_DEVICE,
 		ADD_DEVICE,
 		CLOSE,
@@ -272,9 +301,24 @@ static void draw_container_op(const struct model *m, struct op *op)
 		if (one_in(30))
 			arg[3] = 64;
 		arg[4] = any_argsz(sizeof(struct vfio_iommu_type1_dma_unmap));
+		if (!one_in(4))
+			break;
+		any_range(m, arg);
+		arg[3] = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP;
+		arg[4] = any_argsz(sizeof(struct vfio_iommu_type1_dma_unmap) +
+				   sizeof(struct vfio_bitmap));
+		arg[5] = any_bitmap_size();
 		break;
 	case TRACK_DIRTY:
-		arg[1] = draw(2);
+		arg[1] = !one_in(4);
+		break;
+	case GET_DIRTY:
+		any_range(m, arg);
+		arg[3] = any_bitmap_size();
+		arg[4] = one_in(20) ? draw(3) * PAGE_SIZE : PAGE_SIZE;
+		arg[5] = any_argsz(
+			sizeof(struct vfio_iommu_type1_dirty_bitmap) +
+			sizeof(struct vfio_iommu_type1_dirty_bitmap_get));
 		break;
 	default:
 		break;
@@ -308,6 +352,13 @@ static void draw_driver_op(const struct model *m, struct op *op)
 		break;
 	case ALLOW_RAWIO:
 		arg[0] = !one_in(4);
+		break;
+	case LISTEN_GROUP:
+		arg[1] = one_in(10) ? draw(4) : VFIO_GROUP_NOTIFY_SET_KVM;
+		break;
+	case SET_KVM:
+		arg[0] = draw(NR_USERS);
+		arg[1] = draw(NR_KVMS + 1);
 		break;
 	default:
 		break;
@@ -347,6 +398,7 @@ static void draw_op(const struct model *m, struct op *op)
 	case UNMAP:
 	case GET_AVAIL:
 	case TRACK_DIRTY:
+	case GET_DIRTY:
 		draw_container_op(m, op);
 		break;
 	default:

@@ -22,6 +22,7 @@ const char *const op_names[NR_KINDS] = {
 	[UNMAP] = "UNMAP_DMA",
 	[GET_AVAIL] = "IOMMU_GET_INFO",
 	[TRACK_DIRTY] = "DIRTY_PAGES",
+	[GET_DIRTY] = "DIRTY_PAGES get",
 	[DMA] = "dma",
 	[ADD_DEVICE] = "add device",
 	[REMOVE_DEVICE] = "remove device",
@@ -35,6 +36,9 @@ const char *const op_names[NR_KINDS] = {
 	[UNPIN] = "unpin",
 	[LISTEN] = "listen",
 	[UNLISTEN] = "unlisten",
+	[LISTEN_GROUP] = "listen to the group",
+	[UNLISTEN_GROUP] = "unlisten to the group",
+	[SET_KVM] = "set kvm",
 };
 
 const char *const device_names[NR_DEVICES] = { "a", "b", "c", "d", "n" };
@@ -112,9 +116,12 @@ static void drop_user(struct model *m, struct model_group *group)
 		return;
 	container = container_of_group(m, group);
 	group->container = NOTHING;
+	if (!group->opened)
+		group->kvm = 0;
 	if (--container->groups)
 		return;
 	container->backend = 0;
+	container->tracking = false;
 	memset(container->maps, 0, sizeof(container->maps));
 	memset(container->pins, 0, sizeof(container->pins));
 	memset(container->listens, 0, sizeof(container->listens));
@@ -165,6 +172,7 @@ static long open_group(struct model *m, const struct op *op)
 	if (group->opened || group->users)
 		return -EBUSY;
 	group->opened = true;
+	memset(group->listens, 0, sizeof(group->listens)); /* X5 */
 	return new_file(m, op->arg[0], FILE_GROUP, group - m->groups);
 }
 
@@ -194,6 +202,8 @@ static long close_slot(struct model *m, const struct op *op)
 		group = &m->groups[file->object];
 		detach(m, group);
 		group->opened = false;
+		if (!group->users)
+			group->kvm = 0;
 		break;
 	case FILE_DEVICE: /* D2 */
 		device = &m->devices[file->object];
@@ -393,6 +403,16 @@ static struct model_map *map_at(struct model_container *container, u64 iova)
 	return NULL;
 }
 
+static struct model_pin *pin_at(struct model_container *container, u64 iova)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_PINS; i++)
+		if (container->pins[i].count && container->pins[i].iova == iova)
+			return &container->pins[i];
+	return NULL;
+}
+
 static bool is_there(u64 page, u64 pages, u32 rights)
 {
 	u64 last = page + pages - 1;
@@ -411,8 +431,8 @@ static long map_dma(struct model *m, struct model_container *container,
 		    const struct op *op)
 {
 	const u32 rights = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
-	struct model_map new = { op->arg[1], op->arg[2], op->arg[3],
-				 op->arg[4] };
+	struct model_map new = { op->arg[1], op->arg[2], op->arg[3], op->arg[4],
+				 0 };
 	unsigned int i;
 
 	if (op->arg[5] < sizeof(struct vfio_iommu_type1_dma_map) ||
@@ -468,34 +488,157 @@ static bool begins_before(const struct model_container *container, u64 start)
 	return false;
 }
 
-static struct answer unmap_dma(struct model_container *container,
+/* ---- dirty pages ---- */
+
+/* What external users have pinned they may have written. */
+static bool is_dirty(const struct model *m, struct model_container *container,
+		     const struct model_map *map, u64 iova)
+{
+	if (!m->sees_writes)
+		return true;
+	if (map->rights & VFIO_DMA_MAP_FLAG_WRITE && pin_at(container, iova))
+		return true;
+	return map->dirty >> (iova - map->iova) / PAGE_SIZE & 1;
+}
+
+static void mark_dirty(struct model_container *container, struct model_map *map,
+		       u64 iova)
+{
+	if (container->tracking && map->rights & VFIO_DMA_MAP_FLAG_WRITE)
+		map->dirty |= 1u << (iova - map->iova) / PAGE_SIZE;
+}
+
+/* The caller's bitmap afterwards: what is not mapped keeps its bits. */
+static u64 report_dirty(const struct model *m,
+			struct model_container *container, u64 start, u64 size,
+			bool clear)
+{
+	u64 bits = BITMAP_BEFORE, iova, i;
+	struct model_map *map;
+
+	for (i = 0; i < size / PAGE_SIZE; i++) {
+		iova = start + i * PAGE_SIZE;
+		map = map_at(container, iova);
+		if (!map)
+			continue;
+		bits &= ~(1ull << i);
+		bits |= (u64)is_dirty(m, container, map, iova) << i;
+		if (clear)
+			map->dirty &= ~(1u << (iova - map->iova) / PAGE_SIZE);
+	}
+	return bits;
+}
+
+static bool bitmap_fits(u64 size, u64 pgsize, u64 bytes)
+{
+	u64 pages = pgsize ? size / pgsize : 0;
+
+	return pages && bytes <= BITMAP_MOST &&
+	       bytes / 8 >= (pages - 1) / 64 + 1;
+}
+
+static bool cuts_any(const struct model_container *container, u64 start,
+		     u64 last)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_MAPS; i++)
+		if (cuts(&container->maps[i], start, last))
+			return true;
+	return false;
+}
+
+static long track_dirty(struct model_container *container, bool start)
+{
+	unsigned int i;
+
+	if (container->backend != VFIO_TYPE1v2_IOMMU)
+		return -EACCES;
+	if (start != container->tracking)
+		for (i = 0; i < NR_MAPS; i++)
+			container->maps[i].dirty = 0;
+	container->tracking = start;
+	return 0;
+}
+
+static struct answer get_dirty(const struct model *m,
+			       struct model_container *container,
+			       const struct op *op)
+{
+	const size_t argsz = sizeof(struct vfio_iommu_type1_dirty_bitmap) +
+			     sizeof(struct vfio_iommu_type1_dirty_bitmap_get);
+	u64 start = op->arg[1], size = op->arg[2];
+	struct answer answer = { -EINVAL, 0 };
+
+	if (container->backend != VFIO_TYPE1v2_IOMMU)
+		return (struct answer){ -EACCES, 0 };
+	if (op->arg[5] < argsz || !size)
+		return answer;
+	if (start + size - 1 < start)
+		return (struct answer){ -EOVERFLOW, 0 };
+	if (!bitmap_fits(size, op->arg[4], op->arg[3]) ||
+	    !container->tracking || op->arg[4] != PAGE_SIZE ||
+	    (start | size) % PAGE_SIZE ||
+	    cuts_any(container, start, start + size - 1))
+		return answer;
+	answer.ret = 0;
+	answer.out = report_dirty(m, container, start, size, true);
+	return answer;
+}
+
+/* ---- UNMAP_DMA ---- */
+
+static long check_unmap(const struct model_container *container,
+			const struct op *op)
+{
+	const u64 with_bitmap = sizeof(struct vfio_iommu_type1_dma_unmap) +
+				sizeof(struct vfio_bitmap);
+	u64 start = op->arg[1], size = op->arg[2];
+
+	if (op->arg[4] < sizeof(struct vfio_iommu_type1_dma_unmap))
+		return -EINVAL;
+	switch (op->arg[3]) {
+	case 0:
+		break;
+	case VFIO_DMA_UNMAP_FLAG_ALL:
+		return start || size ? -EINVAL : 0;
+	case VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP:
+		if (op->arg[4] < with_bitmap ||
+		    !bitmap_fits(size, PAGE_SIZE, op->arg[5]))
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!size || (start | size) % PAGE_SIZE)
+		return -EINVAL;
+	if (start + size - 1 < start)
+		return -EOVERFLOW;
+	if (op->arg[3] && !container->tracking)
+		return -EINVAL;
+	return 0;
+}
+
+static struct answer unmap_dma(const struct model *m,
+			       struct model_container *container,
 			       const struct op *op)
 {
 	bool all = op->arg[3] == VFIO_DMA_UNMAP_FLAG_ALL;
-	u64 start = op->arg[1], last = start + op->arg[2] - 1;
-	struct answer answer = { -EINVAL, 0 };
+	u64 start = op->arg[1], last = all ? ~0ull : start + op->arg[2] - 1;
+	struct answer answer = { check_unmap(container, op), 0 };
 	unsigned int i;
 
-	if (op->arg[4] < sizeof(struct vfio_iommu_type1_dma_unmap) ||
-	    op->arg[3] & ~VFIO_DMA_UNMAP_FLAG_ALL)
+	if (answer.ret)
 		return answer;
-	if (all && (start || op->arg[2]))
-		return answer;
-	if (!all && (!op->arg[2] || (start | op->arg[2]) % PAGE_SIZE))
-		return answer;
-	answer.ret = -EOVERFLOW;
-	if (!all && last < start)
-		return answer;
-	if (all)
-		last = ~0ull;
-	answer.ret = -EINVAL;
-	if (container->backend == VFIO_TYPE1v2_IOMMU)
-		for (i = 0; i < NR_MAPS; i++)
-			if (cuts(&container->maps[i], start, last))
-				return answer;
-	answer.ret = 0;
+	if (container->backend == VFIO_TYPE1v2_IOMMU &&
+	    cuts_any(container, start, last))
+		return (struct answer){ -EINVAL, 0 };
 	if (begins_before(container, start))
 		return answer;
+	if (op->arg[3] == VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP)
+		answer.out =
+			report_dirty(m, container, start, op->arg[2], false)
+			<< BITMAP_SHIFT;
 	for (i = 0; i < NR_MAPS; i++) {
 		if (!overlaps(&container->maps[i], start, last))
 			continue;
@@ -516,13 +659,16 @@ static long backend_call(struct model *m, struct model_container *container,
 	case MAP:
 		return map_dma(m, container, op);
 	case UNMAP:
-		*answer = unmap_dma(container, op);
+		*answer = unmap_dma(m, container, op);
+		return answer->ret;
+	case GET_DIRTY:
+		*answer = get_dirty(m, container, op);
 		return answer->ret;
 	case GET_AVAIL:
 		answer->out = ENTRY_LIMIT - nr_maps(container);
 		return 0;
 	case TRACK_DIRTY:
-		return container->backend == VFIO_TYPE1v2_IOMMU ? 0 : -EACCES;
+		return track_dirty(container, op->arg[1]);
 	default:
 		return -ENOTTY;
 	}
@@ -560,6 +706,8 @@ static struct answer dma(struct model *m, const struct op *op)
 		if (op->arg[3] && m->memory)
 			m->memory[map->page * PAGE_SIZE + op->arg[1] + at -
 				  map->iova] = model_byte(op);
+		if (op->arg[3])
+			mark_dirty(container, map, op->arg[1] + at);
 		/* It counts whole stretches within a mapping. */
 		if (op->arg[1] + at == last_of(map) || at + 1 == op->arg[2])
 			answer.out = at + 1;
@@ -634,16 +782,6 @@ static long get_user(struct model *m, const struct op *op)
 	return 0;
 }
 
-static struct model_pin *pin_at(struct model_container *container, u64 iova)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_PINS; i++)
-		if (container->pins[i].count && container->pins[i].iova == iova)
-			return &container->pins[i];
-	return NULL;
-}
-
 static struct answer pin(struct model_container *container, const struct op *op)
 {
 	struct model_map *map = map_at(container, op->arg[1]);
@@ -678,7 +816,9 @@ static long unpin(struct model_container *container, const struct op *op)
 		return -EACCES;
 	if (!known)
 		return -EINVAL;
-	known->count--;
+	if (!--known->count)
+		mark_dirty(container, map_at(container, known->iova),
+			   known->iova);
 	return 1;
 }
 
@@ -708,6 +848,58 @@ static struct answer device_call(struct model *m, const struct op *op)
 		*listens = false;
 		return answer;
 	}
+}
+
+/* ---- the kvm (X4, X5) ---- */
+
+static u64 heard(const struct model_group *group, unsigned int kvm)
+{
+	u64 who = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_DEVICES; i++)
+		who |= (u64)group->listens[i] << i;
+	return who ? who | kvm << NR_DEVICES : 0;
+}
+
+/* A kvm that is there already is told to the newcomer alone. */
+static struct answer listen_group(struct model *m, const struct op *op)
+{
+	struct model_group *group = &m->groups[m->devices[op->arg[0]].group];
+	struct answer answer = { 0, 0 };
+
+	if (!op->arg[1])
+		answer.ret = -EINVAL;
+	if (!answer.ret)
+		answer.ret = use_backend(m, group);
+	if (!answer.ret && op->arg[1] & ~VFIO_GROUP_NOTIFY_SET_KVM)
+		answer.ret = -EINVAL;
+	if (!answer.ret && group->listens[op->arg[0]])
+		answer.ret = -EEXIST;
+	if (answer.ret)
+		return answer;
+	group->listens[op->arg[0]] = true;
+	if (group->kvm)
+		answer.out = 1ull << op->arg[0] | group->kvm << NR_DEVICES;
+	return answer;
+}
+
+/* Also when the container has gone before it. */
+static long unlisten_group(struct model *m, const struct op *op)
+{
+	struct model_group *group = &m->groups[m->devices[op->arg[0]].group];
+	long ret = group->listens[op->arg[0]] ? 0 : -ENOENT;
+
+	group->listens[op->arg[0]] = false;
+	return ret;
+}
+
+static struct answer set_kvm(struct model *m, const struct op *op)
+{
+	struct model_group *group = &m->groups[m->users[op->arg[0]]];
+
+	group->kvm = op->arg[1];
+	return (struct answer){ 0, heard(group, group->kvm) };
 }
 
 /* ---- a call on a descriptor ---- */
@@ -829,6 +1021,12 @@ struct answer model_step(struct model *m, const struct op *op)
 	case LISTEN:
 	case UNLISTEN:
 		return device_call(m, op);
+	case LISTEN_GROUP:
+		return listen_group(m, op);
+	case UNLISTEN_GROUP:
+		return (struct answer){ unlisten_group(m, op), 0 };
+	case SET_KVM:
+		return set_kvm(m, op);
 	default:
 		return call(m, op);
 	}
@@ -879,6 +1077,8 @@ static bool can_remove(const struct model *m, u64 nr)
 	if (!device->there || device->files || listens_anywhere(m, nr))
 		return false;
 	group = &m->groups[device->group];
+	if (group->listens[nr])
+		return false;
 	/* The group's end waits for external users. */
 	return group->devices > 1 || group->users <= group->attached;
 }
@@ -961,6 +1161,7 @@ bool model_allows(const struct model *m, const struct op *op)
 		return m->users[op->arg[0]] == NOTHING;
 	case PUT_USER:
 	case USER_EXTENSION:
+	case SET_KVM:
 		return m->users[op->arg[0]] != NOTHING;
 	case PIN:
 		return room_for_pin(m, op->arg[0]);
@@ -968,6 +1169,8 @@ bool model_allows(const struct model *m, const struct op *op)
 		return can_listen(m, op->arg[0]);
 	case UNPIN:
 	case DMA:
+	case LISTEN_GROUP:
+	case UNLISTEN_GROUP:
 		return m->devices[op->arg[0]].there;
 	case UNLISTEN:
 		return can_unlisten(m, op->arg[0]);

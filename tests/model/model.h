@@ -19,6 +19,7 @@
 #define NR_MAPS 8
 #define NR_PINS 8
 #define NR_PAGES 8 /* of the caller's memory */
+#define NR_KVMS 2
 
 #define ENTRY_LIMIT 3 /* mappings per container */
 #define NOIOMMU_ID 0
@@ -44,9 +45,10 @@ enum op_kind {
 	UNKNOWN_IOCTL, /* slot */
 	READ, /* slot */
 	MAP, /* slot, iova, size, page, flags, argsz */
-	UNMAP, /* slot, iova, size, flags, argsz */
+	UNMAP, /* slot, iova, size, flags, argsz, bytes of the bitmap */
 	GET_AVAIL, /* slot */
 	TRACK_DIRTY, /* slot, start */
+	GET_DIRTY, /* slot, iova, size, bytes of the bitmap, page size, argsz */
 	DMA, /* device, iova, len, write */
 	ADD_DEVICE, /* device */
 	REMOVE_DEVICE, /* device */
@@ -60,6 +62,9 @@ enum op_kind {
 	UNPIN, /* device, iova */
 	LISTEN, /* device */
 	UNLISTEN, /* device */
+	LISTEN_GROUP, /* device, events */
+	UNLISTEN_GROUP, /* device */
+	SET_KVM, /* user, kvm */
 	NR_KINDS,
 };
 
@@ -94,6 +99,7 @@ struct model_file {
 struct model_map {
 	u64 iova, size, page; /* size 0: none */
 	u32 rights;
+	u32 dirty; /* a bit for each page */
 };
 
 struct model_pin {
@@ -109,6 +115,7 @@ struct model_container {
 	struct model_map maps[NR_MAPS];
 	struct model_pin pins[NR_PINS];
 	bool listens[NR_DEVICES];
+	bool tracking;
 };
 
 struct model_group {
@@ -119,6 +126,8 @@ struct model_group {
 	int container;
 	bool attached;
 	unsigned int users; /* L3, the attachment among them */
+	bool listens[NR_DEVICES]; /* to the kvm */
+	unsigned int kvm; /* 0: none */
 };
 
 struct model_device {
@@ -139,6 +148,7 @@ struct model {
 	u8 *memory; /* what devices have written; or NULL */
 	u64 usable_last; /* of the host's IOMMU */
 	u64 hole_start, hole_last; /* in it; or 0 */
+	bool sees_writes; /* of devices: the host does */
 };
 
 extern const char *const device_names[NR_DEVICES];
@@ -151,6 +161,13 @@ bool model_allows(const struct model *model, const struct op *op);
 struct answer model_step(struct model *model, const struct op *op);
 /* What the device writes in a DMA. */
 u8 model_byte(const struct op *op);
+
+/* What is in the caller's bitmap of dirty pages before a call. */
+#define BITMAP_BEFORE 0xa5a5a5a5a5a5a5a5ull
+/* How large one may be. */
+#define BITMAP_MOST (1ull << 28)
+/* UNMAP with one answers the size, and above it the bits. */
+#define BITMAP_SHIFT 20
 
 /* Pages of the caller's memory: the first are there, one may not be written,
  * one is not there at all. */

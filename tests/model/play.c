@@ -20,7 +20,9 @@ static int fds[NR_SLOTS];
 static struct device *devices[NR_DEVICES], *native;
 static struct iommu_group *iommu_groups[NR_DEVICES];
 static struct vfio_group *users[NR_USERS];
-static struct listener listeners[NR_DEVICES];
+static struct listener listeners[NR_DEVICES], group_listeners[NR_DEVICES];
+static struct kvm *kvms[NR_KVMS + 1]; /* the first: none */
+static u64 heard;
 static u8 *memory; /* and the two pages after it */
 
 /* ---- a bus driver ---- */
@@ -131,6 +133,43 @@ static long listen(unsigned int nr)
 	return ret;
 }
 
+/* Who heard of which kvm, as the model has it. */
+static int on_kvm(struct notifier_block *nb, unsigned long action, void *data)
+{
+	u64 nr = 0;
+
+	while (nr < NR_KVMS && kvms[nr] != data)
+		nr++;
+	if (kvms[nr] == data && action == VFIO_GROUP_NOTIFY_SET_KVM)
+		heard |= 1ull << ((struct listener *)nb)->device |
+			 nr << NR_DEVICES;
+	return NOTIFY_OK;
+}
+
+static struct answer listen_group(unsigned int nr, unsigned long events)
+{
+	struct listener *listener = &group_listeners[nr];
+	struct answer answer;
+
+	if (!model->groups[model->devices[nr].group].listens[nr]) {
+		memset(listener, 0, sizeof(*listener));
+		listener->nb.notifier_call = on_kvm;
+		listener->device = nr;
+	}
+	heard = 0;
+	answer.ret = vfio_register_notifier(devices[nr], VFIO_GROUP_NOTIFY,
+					    &events, &listener->nb);
+	answer.out = heard;
+	return answer;
+}
+
+static struct answer set_kvm(unsigned int user, u64 kvm)
+{
+	heard = 0;
+	vfio_group_set_kvm(users[user], kvms[kvm]);
+	return (struct answer){ 0, heard };
+}
+
 /* ---- calls of a user ---- */
 
 static int fd_of(u64 slot)
@@ -218,16 +257,27 @@ static long map(const struct op *op)
 
 static struct answer unmap(const struct op *op)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = op->arg[4],
-		.flags = op->arg[3],
-		.iova = op->arg[1],
-		.size = op->arg[2],
+	struct {
+		struct vfio_iommu_type1_dma_unmap hdr;
+		struct vfio_bitmap bitmap;
+	} unmap = {
+		.hdr.argsz = op->arg[4],
+		.hdr.flags = op->arg[3],
+		.hdr.iova = op->arg[1],
+		.hdr.size = op->arg[2],
+		.bitmap.pgsize = PAGE_SIZE,
+		.bitmap.size = op->arg[5],
 	};
+	u64 bits = BITMAP_BEFORE;
 	struct answer answer;
 
+	unmap.bitmap.data = (__u64 *)&bits;
 	answer.ret = ioctl(op, VFIO_IOMMU_UNMAP_DMA, &unmap);
-	answer.out = answer.ret ? 0 : unmap.size;
+	answer.out = answer.ret ? 0 : unmap.hdr.size;
+	if (answer.ret || op->arg[3] != VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP)
+		answer.out += bits != BITMAP_BEFORE;
+	else
+		answer.out += bits << BITMAP_SHIFT;
 	return answer;
 }
 
@@ -265,6 +315,32 @@ static long track_dirty(const struct op *op)
 	};
 
 	return ioctl(op, VFIO_IOMMU_DIRTY_PAGES, &cmd);
+}
+
+/* A call that fails leaves the bitmap as it was. */
+static struct answer get_dirty(const struct op *op)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap hdr;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} cmd = {
+		.hdr.argsz = op->arg[5],
+		.hdr.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
+		.get.iova = op->arg[1],
+		.get.size = op->arg[2],
+		.get.bitmap.pgsize = op->arg[4],
+		.get.bitmap.size = op->arg[3],
+	};
+	u64 bits = BITMAP_BEFORE;
+	struct answer answer;
+
+	cmd.get.bitmap.data = (__u64 *)&bits;
+	answer.ret = ioctl(op, VFIO_IOMMU_DIRTY_PAGES, &cmd);
+	if (answer.ret)
+		answer.out = bits != BITMAP_BEFORE;
+	else
+		answer.out = bits;
+	return answer;
 }
 
 /* ---- a device, and external users ---- */
@@ -351,6 +427,17 @@ static struct answer driver_call(const struct op *op)
 		answer.ret = vfio_unregister_notifier(
 			devices[nr], VFIO_IOMMU_NOTIFY, &listeners[nr].nb);
 		break;
+	case LISTEN_GROUP:
+		answer = listen_group(nr, op->arg[1]);
+		break;
+	case UNLISTEN_GROUP:
+		answer.ret = vfio_unregister_notifier(devices[nr],
+						      VFIO_GROUP_NOTIFY,
+						      &group_listeners[nr].nb);
+		break;
+	case SET_KVM:
+		answer = set_kvm(nr, op->arg[1]);
+		break;
 	default:
 		answer = dma(op);
 	}
@@ -420,6 +507,8 @@ struct answer play(const struct model *before, const struct op *op)
 		return unmap(op);
 	case GET_AVAIL:
 		return get_avail(op);
+	case GET_DIRTY:
+		return get_dirty(op);
 	case DMA:
 	case ADD_DEVICE:
 	case REMOVE_DEVICE:
@@ -430,6 +519,9 @@ struct answer play(const struct model *before, const struct op *op)
 	case UNPIN:
 	case LISTEN:
 	case UNLISTEN:
+	case LISTEN_GROUP:
+	case UNLISTEN_GROUP:
+	case SET_KVM:
 		return driver_call(op);
 	default:
 		return (struct answer){ user_call(op), 0 };
@@ -470,7 +562,10 @@ void play_begin(struct model *start, u64 seed)
 		abort();
 	vfio_type1_set_dma_entry_limit(ENTRY_LIMIT);
 	native = world_native_create("native", NATIVE_ID);
+	for (i = 1; i <= NR_KVMS; i++)
+		kvms[i] = world_kvm_create();
 	model_init(start);
+	start->sees_writes = port_iommu_tracks_dirty(NULL);
 	world_usable(&start->usable_last, &start->hole_start,
 		     &start->hole_last);
 }
@@ -501,6 +596,8 @@ void play_end(const struct model *last)
 	if (last->native)
 		world_native_unbind(native);
 	world_native_destroy(native);
+	for (i = 1; i <= NR_KVMS; i++)
+		port_kvm_put(kvms[i]);
 	vfio_type1_exit();
 	vfio_exit();
 	world_end();

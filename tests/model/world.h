@@ -33,6 +33,8 @@ struct device *world_native_create(const char *name, int group);
 int world_native_bind(struct device *dev);
 void world_native_unbind(struct device *dev);
 void world_native_destroy(struct device *dev);
+/* With a reference for the caller. */
+struct kvm *world_kvm_create(void);
 struct vfio_type1 *world_device_type1(struct device *dev);
 
 /* Around calls into the core that are no descriptor's. */

@@ -97,6 +97,11 @@ struct vfio_type1 *world_device_type1(struct device *dev)
 	return sim_device_type1(dev);
 }
 
+struct kvm *world_kvm_create(void)
+{
+	return sim_kvm_create();
+}
+
 void world_call_begin(void)
 {
 	sim_call_begin();

@@ -138,6 +138,11 @@ struct vfio_type1 *world_device_type1(struct device *dev)
 	return host_device_type1(dev);
 }
 
+struct kvm *world_kvm_create(void)
+{
+	return host_kvm_create();
+}
+
 void world_call_begin(void)
 {
 }
