@@ -24,8 +24,10 @@ struct user {
 
 /* Numbers, or -1.  Who takes one out closes it. */
 static int shared[SHARED];
-/* Held for reading by calls on others' numbers. */
-static pthread_rwlock_t strangers = PTHREAD_RWLOCK_INITIALIZER;
+/* Held for reading by calls on others' numbers; of these there is no end, so that a
+ * writer comes first. */
+static pthread_rwlock_t strangers =
+	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static __thread u8 *own_memory;
 
 void hostile_init(void)
