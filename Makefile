@@ -15,7 +15,7 @@
 #   make check      boundary, style, static analysis
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
-#   make vm-test    the modules in virtual machines   KERNEL=6.12 or 7.3
+#   make vm-test    the modules in virtual machines   KERNEL=6.12, 7.3 or arm64
 #   make deb        build/anyvfio-dkms_VERSION_all.deb: the modules for DKMS
 #   make vm-bench   the modules beside the kernel's own VFIO   KERNEL=6.1 or those
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured; make uninstall
@@ -98,6 +98,7 @@ deb:
 
 vm-test: all
 	@tools/deps vm
+	@$(if $(filter-out arm64,$(KERNEL)),,tools/deps arm64)
 	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
 	@$(if $(KERNEL),,tests/vm/dkms)
 

@@ -72,21 +72,26 @@ static void exclude(struct port_iommu *iommu, u64 start, u64 last)
 	}
 }
 
-static int exclude_reserved(struct port_iommu *iommu, struct iommu_group *group)
+static void free_regions(struct list_head *regions)
 {
 	struct iommu_resv_region *region, *next;
+
+	list_for_each_entry_safe(region, next, regions, list)
+		kfree(region);
+}
+
+static int exclude_reserved(struct port_iommu *iommu, struct iommu_group *group)
+{
+	struct iommu_resv_region *region;
 	LIST_HEAD(regions);
 	int ret;
 
 	ret = iommu_get_group_resv_regions(group, &regions);
 	list_for_each_entry(region, &regions, list)
-		/* What may be relaxed, and what we choose ourselves, is free. */
-		if (region->type != IOMMU_RESV_DIRECT_RELAXABLE &&
-		    region->type != IOMMU_RESV_SW_MSI)
+		if (region->type != IOMMU_RESV_DIRECT_RELAXABLE)
 			exclude(iommu, region->start,
 				region->start + region->length - 1);
-	list_for_each_entry_safe(region, next, &regions, list)
-		kfree(region);
+	free_regions(&regions);
 	return ret;
 }
 
@@ -178,6 +183,33 @@ static struct iommu_space *space_alloc(struct device *dev)
 	return space;
 }
 
+/*
+ * Where MSIs go through the IOMMU like any other write (ARM), their doorbell
+ * needs an address there: the kernel is told where it may choose one. x86 has a
+ * place for them that is no memory.
+ */
+static int set_msi_window(struct iommu_space *space, struct iommu_group *group)
+{
+	struct iommu_resv_region *region, *window = NULL;
+	LIST_HEAD(regions);
+	int ret;
+
+	ret = iommu_get_group_resv_regions(group, &regions);
+	if (ret)
+		goto out_free;
+	list_for_each_entry(region, &regions, list) {
+		if (region->type == IOMMU_RESV_MSI)
+			goto out_free;
+		if (region->type == IOMMU_RESV_SW_MSI)
+			window = region;
+	}
+	if (window)
+		ret = iommu_get_msi_cookie(space->domain, window->start);
+out_free:
+	free_regions(&regions);
+	return ret;
+}
+
 static void space_free(struct port_iommu *iommu, struct iommu_space *space)
 {
 	iommu_space_leave(iommu, space);
@@ -207,7 +239,9 @@ static struct iommu_space *space_for(struct port_iommu *iommu,
 	space->coherent =
 		space->domain->ops->enforce_cache_coherency &&
 		space->domain->ops->enforce_cache_coherency(space->domain);
-	ret = iommu_space_enter(iommu, space);
+	ret = set_msi_window(space, group);
+	if (!ret)
+		ret = iommu_space_enter(iommu, space);
 	if (ret)
 		goto err_detach;
 	list_add_tail(&space->node, &iommu->domains);

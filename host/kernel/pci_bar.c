@@ -174,7 +174,9 @@ int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *pvma)
 		return ret;
 	vma->vm_private_data = hw;
 	vma->vm_ops = &bar_vm_ops;
-	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	/* Registers are no memory to be encrypted. */
+	vma->vm_page_prot =
+		pgprot_decrypted(pgprot_noncached(vma->vm_page_prot));
 	compat_vm_flags_set(vma,
 			    VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	return 0;

@@ -18,8 +18,13 @@
 #define MB (1ul << 20)
 #define IOVA 0x40000000ul
 /* Where x86 writes its message-signalled interrupts to. */
+#ifdef __aarch64__
+#define MSI_FIRST 0x8000000ul
+#define MSI_LAST 0x80ffffful
+#else
 #define MSI_FIRST 0xfee00000ul
 #define MSI_LAST 0xfeeffffful
+#endif
 
 static struct chain chain;
 
