@@ -67,6 +67,17 @@ static void store(u8 *bytes, u32 off, u32 size, u32 val)
 		bytes[off + i] = val >> (8 * i);
 }
 
+/* Reads the function's @len bytes at @off into the image, each once.  Only where the
+ * image is to answer, or to be looked at here: each access may leave for the bus. */
+static void fetch(struct vfio_pci_device *vdev, u32 off, u32 len)
+{
+	u32 last = off + len;
+
+	for (; off < last; off += 4)
+		store(vdev->config.image, off, 4,
+		      vdev->ops->config_read(vdev->hw, off, 4));
+}
+
 static void set_masks(struct vfio_pci_config *config, u32 off, u32 size,
 		      u32 virt, u32 writable)
 {
@@ -165,6 +176,7 @@ static void setup_header(struct vfio_pci_device *vdev)
 {
 	struct vfio_pci_config *config = &vdev->config;
 
+	fetch(vdev, 0, CFG_HEADER_LEN);
 	memset(config->writable + CFG_HEADER_LEN, 0xff,
 	       vdev->info.config_size - CFG_HEADER_LEN);
 	apply_rules(config, 0, CFG_HEADER_LEN, header_rules,
@@ -209,6 +221,7 @@ static void setup_msi(struct vfio_pci_device *vdev, u32 pos, u32 len)
 
 	if (len < msi_len(flags))
 		return;
+	fetch(vdev, pos + 4, msi_len(flags) - 4);
 	config->msi = pos;
 	config->msi_queue = min_t(u32, (flags & CFG_MSI_QUEUE_MAX) >> 1, 5);
 	memset(config->virt + pos, 0xff, msi_len(flags));
@@ -235,6 +248,7 @@ static void setup_msix(struct vfio_pci_device *vdev, u32 pos, u32 len)
 
 	if (len < 12)
 		return;
+	fetch(vdev, pos + 4, 8);
 	config->msix = pos;
 	memset(config->virt + pos, 0xff, 12);
 	store(config->image, pos + CFG_MSIX_FLAGS, 2, flags & 0x07ff);
@@ -258,6 +272,7 @@ static void setup_exp(struct vfio_pci_device *vdev, u32 pos, u32 len)
 	if (len < CFG_EXP_DEVCTL + 4)
 		return;
 	config->exp = pos;
+	fetch(vdev, pos + CFG_EXP_DEVCTL, 4);
 	/* The payload size must fit the bridges above: the host's to choose. */
 	set_masks(config, pos + CFG_EXP_DEVCTL, 2,
 		  CFG_EXP_FLR | CFG_EXP_PAYLOAD, 0xffff & ~CFG_EXP_PHANTOM);
@@ -293,8 +308,12 @@ static void setup_aer(struct vfio_pci_device *vdev, u32 pos, u32 len)
 static void setup_ext_vendor(struct vfio_pci_device *vdev, u32 pos, u32 len)
 {
 	struct vfio_pci_config *config = &vdev->config;
-	u32 own = len < 8 ? 0 : image_get(config, pos + 4, 4) >> 20;
+	u32 own;
 
+	if (len < 8)
+		return;
+	fetch(vdev, pos + 4, 4);
+	own = image_get(config, pos + 4, 4) >> 20;
 	if (own > 8)
 		memset(config->writable + pos + 8, 0xff, min(own, len) - 8);
 }
@@ -416,12 +435,14 @@ static void setup_cap(struct vfio_pci_device *vdev, const struct kind *kind,
 
 /* Finds what the list holds.  A place that was visited has its first byte
  * marked as virtual: there a loop ends. */
-static u32 walk(struct vfio_pci_config *config, struct cap *caps, u32 max)
+static u32 walk(struct vfio_pci_device *vdev, struct cap *caps, u32 max)
 {
+	struct vfio_pci_config *config = &vdev->config;
 	u32 pos = config->image[CFG_CAPABILITIES] & ~3u;
 	u32 nr = 0;
 
 	while (nr < max && pos >= CFG_HEADER_LEN && !config->virt[pos]) {
+		fetch(vdev, pos, 4);
 		config->virt[pos] = 0xff;
 		caps[nr].pos = pos;
 		caps[nr++].id = config->image[pos];
@@ -439,7 +460,7 @@ static void setup_list(struct vfio_pci_device *vdev, struct cap *caps)
 	u32 i, nr = 0, pos, len;
 
 	if (config->image[CFG_STATUS] & CFG_STATUS_CAP_LIST)
-		nr = walk(config, caps, max);
+		nr = walk(vdev, caps, max);
 
 	for (i = 0; i < nr; i++) {
 		pos = caps[i].pos;
@@ -465,6 +486,7 @@ static u32 walk_ext(struct vfio_pci_device *vdev, struct cap *caps, u32 max)
 	u32 pos = CFG_LEN, nr = 0, header;
 
 	while (nr < max && pos >= CFG_LEN && !config->virt[pos]) {
+		fetch(vdev, pos, 4);
 		header = image_get(config, pos, 4);
 		if (!header || header == ALL)
 			break;
@@ -505,15 +527,6 @@ static void setup_ext_list(struct vfio_pci_device *vdev, struct cap *caps,
 
 /* ---- life ---- */
 
-static void read_all(struct vfio_pci_device *vdev)
-{
-	u32 off;
-
-	for (off = 0; off < vdev->info.config_size; off += 4)
-		store(vdev->config.image, off, 4,
-		      vdev->ops->config_read(vdev->hw, off, 4));
-}
-
 /* Bus mastering is off at open and after release, and INTx not disabled. */
 static void settle_command(struct vfio_pci_device *vdev)
 {
@@ -547,7 +560,6 @@ int vfio_pci_config_init(struct vfio_pci_device *vdev)
 	vdev->config.writable = bytes + 2 * size;
 
 	settle_command(vdev);
-	read_all(vdev);
 	setup_header(vdev);
 	setup_list(vdev, caps);
 	if (size > CFG_LEN)

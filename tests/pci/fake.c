@@ -136,6 +136,7 @@ static u32 do_config_read(void *hw, u32 off, u32 size)
 	u32 val;
 
 	check_config(fake, off, size);
+	memset(fake->was_read + off, 1, size);
 	val = fake_get(fake->config, off, size);
 	leave(fake, CONFIG_SPACE);
 	return val;

@@ -70,6 +70,7 @@ struct fake {
 	u8 power_on[4096];
 	u8 mask[4096];
 	u8 clear[4096]; /* a one clears */
+	u8 was_read[4096];
 	int memfd; /* of the BARs, at index << 20 */
 	u8 *memory;
 
