@@ -3,6 +3,7 @@
 
     python3 tests/clients/test_qemu.py [BUILD] [Class.test_name...]
 """
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +22,7 @@ LAUNCHER = os.path.join(BUILD, "anyvfio")
 BDF = "0000:01:00.0"
 NVME = f"nvme://{BDF}/1"
 DEVICES = "/sys/bus/pci/devices"
+NR_HUGEPAGES = "/proc/sys/vm/nr_hugepages"
 LIMIT = 120     # seconds: only what hangs takes that long
 
 # driverctl and its kin are an administrator's, but anybody may use them.
@@ -43,6 +45,14 @@ def may_mount():
     return not subprocess.run(
         ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"],
         capture_output=True, check=False).returncode
+
+
+def free_huge_pages():
+    """Of 2 MiB."""
+    words = dict(line.split(":") for line in read("/proc/meminfo").splitlines())
+    if words.get("Hugepagesize", "").split() != ["2048", "kB"]:
+        return 0
+    return int(words["HugePages_Free"])
 
 
 def sha256(path, length=None):
@@ -111,6 +121,25 @@ class ClientTest(unittest.TestCase):
             text=True, capture_output=True, check=False, cwd="/", env={
                 k: v for k, v in os.environ.items()
                 if k != "XDG_RUNTIME_DIR"})
+
+    def huge_pages(self, nr):
+        """That many, for one test at a time: those that are free, or made."""
+        # Opened first, so closed last, when they are as they were.
+        turn = open(__file__, encoding="ascii")
+        self.addCleanup(turn.close)
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if free_huge_pages() >= nr:
+            return
+        before = read(NR_HUGEPAGES).strip()
+        try:
+            with open(NR_HUGEPAGES, "w", encoding="ascii") as file:
+                file.write(str(int(before) + nr))
+        except OSError as error:
+            self.skipTest(f"no huge pages, and none can be made: {error}")
+        self.addCleanup(subprocess.run, ["sh", "-c", f"echo {before} "
+                                         f">{NR_HUGEPAGES}"], check=True)
+        if free_huge_pages() < nr:
+            self.skipTest("this machine has no memory for huge pages")
 
     def left_nothing(self):
         """DPDK of an ordinary user keeps a directory of its own there."""

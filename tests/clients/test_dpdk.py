@@ -18,6 +18,7 @@ ONE, TWO = "0000:01:00.0", "0000:02:00.0"
 LIMIT = client.LIMIT
 # Of one run: several can be at a time, each with a directory of its own.
 EAL = ["--no-huge", "-m", "128", "-l", "0,1", "--no-telemetry", "--no-shconf"]
+HUGE = ["-l", "0,1", "--no-telemetry", "--no-shconf"]
 PMD = ["-i", "--total-num-mbufs=4096", "--no-flush-rx"]
 # What does not go out at once is tried again: testpmd would drop it.
 RETRY = ["set fwd io retry", "set burst tx delay 1 retry 100000000"]
@@ -173,6 +174,23 @@ class Forward(ClientTest):
                         [number(packet) for packet in read_pcap(target)])
         self.left_nothing()
         return said
+
+    def on_huge_pages(self, device):
+        """Mapped as they are needed; and all at once, files of a hugetlbfs."""
+        said = self.forward(device, packets(3000), eal=[*HUGE, "--in-memory"])
+        self.assertIn("Selected IOVA mode 'VA'", said)
+        if not client.may_mount():
+            return
+        self.forward(device, packets(3000), wrap=[
+            "unshare", "-m", "sh", "-c",
+            'mount -t hugetlbfs none /mnt && exec "$@"', "sh"], eal=[
+                *HUGE, "-m", "64", "--huge-dir", "/mnt", "--huge-unlink"])
+
+    def test_huge_pages(self):
+        self.huge_pages(64)
+        for ring in ("packed=off", "packed=on", "interface=legacy"):
+            with self.subTest(ring=ring):
+                self.on_huge_pages(f"virtio-net,{ring}")
 
     def test_transitional_takes_the_modern_way(self):
         self.forward("virtio-net", packets(3000))

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Debian's own dpdk-testpmd, its PMD net_e1000_em, on software 82540EMs."""
-import re
 import struct
 import sys
 
@@ -14,12 +13,6 @@ NAME = "net_e1000_em"
 # What a port has in its ring when it is stopped is lost.
 NOT_YET = "--disable-device-start"
 WIRE = ["e1000", f"e1000,peer={ONE}"]
-
-
-def huge_pages():
-    """How many there are to have."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        return int(re.search(r"HugePages_Free: *(\d+)", file.read())[1])
 
 
 def intr(mode):
@@ -57,12 +50,11 @@ class Forward(ClientTest):
         said = self.forward("e1000", packets(3000))
         self.assertEqual(said.count(f"Probe PCI driver: {NAME} (8086:100e)"), 2)
 
+    on_huge_pages = dpdk.Forward.on_huge_pages
+
     def test_huge_pages(self):
-        if huge_pages() < 64:
-            self.skipTest("the machine has no 64 huge pages to spare")
-        self.forward("e1000", packets(3000), eal=[
-            "-m", "64", "-l", "0,1", "--no-telemetry", "--no-shconf",
-            "--huge-unlink"])
+        self.huge_pages(64)
+        self.on_huge_pages("e1000")
 
     def test_rings_of_all_sizes(self):
         """Small ones wrap often and are full most of the time."""

@@ -10,8 +10,6 @@ import time
 import client
 from client import ClientTest, LAUNCHER
 
-NR_HUGEPAGES = "/proc/sys/vm/nr_hugepages"
-WANTED = 32     # of 2 MiB
 PACKETS = 300
 
 # Prints whether frames have the numbers of their pages, however one reads.
@@ -50,14 +48,6 @@ def packets_of(data):
         at += 16 + size
 
 
-def free_hugepages():
-    with open("/proc/meminfo", encoding="ascii") as file:
-        words = dict(line.split(":") for line in file)
-    if words["Hugepagesize"].split() != ["2048", "kB"]:
-        return 0
-    return int(words["HugePages_Free"])
-
-
 class NoIommu(ClientTest):
     def test_frames_have_the_numbers_of_pages(self):
         args = ("-d", "edu", "--", sys.executable, "-c", PAGEMAP)
@@ -72,23 +62,9 @@ class NoIommu(ClientTest):
                                 "-c", PAGEMAP)
         self.assertEqual(out.stdout, "True True False True\n" * 2, out.stderr)
 
-    def make_hugepages(self):
-        """Physical addresses are DPDK's with huge pages only."""
-        if free_hugepages() >= WANTED:
-            return
-        try:
-            before = client.read(NR_HUGEPAGES)
-            with open(NR_HUGEPAGES, "w", encoding="ascii") as file:
-                file.write(str(int(before) + WANTED))
-        except OSError as error:
-            self.skipTest(f"no huge pages, and none can be made: {error}")
-        self.addCleanup(subprocess.run, ["sh", "-c", f"echo {before.strip()} "
-                                         f">{NR_HUGEPAGES}"], check=True)
-        if free_hugepages() < WANTED:
-            self.skipTest("this machine has no memory for huge pages")
-
     def test_dpdk_with_physical_addresses(self):
-        self.make_hugepages()
+        # Physical addresses are DPDK's with huge pages only.
+        self.huge_pages(32)
         packets = [bytes([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 8, 0]) +
                    i.to_bytes(4, "big") + bytes(42 + i % 1000)
                    for i in range(PACKETS)]
