@@ -13,6 +13,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 EAL = ["-l", "0,1", "--no-telemetry", "--no-shconf", "--no-huge", "-m", "256"]
@@ -31,17 +32,21 @@ BRIDGE = ("ip link add name wire type bridge; ip link set wire up; "
           "bridge link set dev t1 learning off ) 2>/dev/null & ")
 
 
+# The other end of vhost finds its socket only once that port is started.
+USER = "net_virtio_user0,path=DIR/socket,queue_size=1024"
+
+
 def ours(build, options):
     launcher = os.path.join(build, "anyvfio")
     return ["", [launcher, "run", "-d", f"virtio-net,{options}", "-d",
-                 f"virtio-net,peer={BDF},{options}", "--"], EAL]
+                 f"virtio-net,peer={BDF},{options}", "--"], EAL, None]
 
 
-def vdevs(setup, *devices):
+def vdevs(setup, *devices, later=None):
     args = ["--no-pci"]
     for device in devices:
         args += ["--vdev", device]
-    return [setup, [], EAL + args]
+    return [setup, [], EAL + args, later]
 
 
 def kinds(build):
@@ -53,18 +58,29 @@ def kinds(build):
         "net_af_packet": vdevs(VETH, "net_af_packet0,iface=v0",
                                "net_af_packet1,iface=v1"),
         "net_pcap": vdevs(VETH, "net_pcap0,iface=v0", "net_pcap1,iface=v1"),
+        "virtio-user, vhost": vdevs("", "net_vhost0,iface=DIR/socket",
+                                    later=USER),
         "net_ring": vdevs("", "net_ring0", "net_ring1"),
     }
 
 
 class Testpmd:
-    def __init__(self, setup, launcher, eal):
+    """DIR in what it is given is a directory of its own."""
+
+    def __init__(self, setup, launcher, eal, later):
+        self.dir = tempfile.TemporaryDirectory(prefix="anyvfio-bench-")
+        eal = [arg.replace("DIR", self.dir.name) for arg in eal]
         shell = ["unshare", "-n", "sh", "-c", setup + 'exec "$@"', "sh"] \
             if setup else []
         self.process = subprocess.Popen(
             ["timeout", "--foreground", "60", *shell, *launcher, "stdbuf", "-oL", "dpdk-testpmd", *eal, "--",
              *PMD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        if later:
+            later = later.replace("DIR", self.dir.name)
+            self.do(f"port attach {later}", "Now total ports is 2")
+            self.do("port start 1\nset portlist 0,1\nshow port summary 0",
+                    "^0 ")
 
     def do(self, command, until):
         """What it says up to a line with @until."""
@@ -102,6 +118,7 @@ def measure(kind):
     finally:
         os.killpg(testpmd.process.pid, signal.SIGKILL)
         testpmd.process.wait()
+        testpmd.dir.cleanup()
 
 
 def rates(build, names=None, runs=RUNS):
