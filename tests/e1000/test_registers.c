@@ -23,9 +23,9 @@ static void function_is_an_82540EM(void **state)
 	assert_int_equal(c.dev->id.vendor, 0x8086);
 	assert_int_equal(c.dev->id.device, 0x100e);
 	assert_int_equal(c.dev->id.class_code, 0x020000);
-	assert_int_equal(c.dev->bar_size, 128 << 10);
-	assert_int_equal(c.dev->bar_flags, 0);
-	assert_int_equal(c.dev->io_bar, 2);
+	assert_int_equal(c.dev->bar_size[0], 128 << 10);
+	assert_int_equal(c.dev->bar_flags[0], 0);
+	assert_int_equal(c.dev->bar_flags[2], ANYVFIO_BAR_IO);
 	assert_int_equal(c.dev->msi, 1);
 	assert_true(c.dev->has_intx && c.dev->has_pm && !c.dev->has_express);
 }

@@ -5,7 +5,7 @@
  * what is mapped, held longer than a round, or go on for ever.
  */
 #include "fuzz.h"
-#include "../virtio/fake.h"
+#include "../models/fake_device.h"
 #include "../models/still_mover.h"
 #include "../../devices/virtio_net/vnet.h"
 
@@ -17,8 +17,10 @@
 #define PAIRS 2
 #define QUEUES (2 * PAIRS + 1)
 #define RINGS_AT FAKE_IOVA
+#define MAPPING 0x10000u
+#define REACH (3 * MAPPING) /* of the memory: what pages may be missing */
 
-static struct anyvfio_device dev;
+static struct anyvfio_device *dev;
 static struct vnet net;
 static uint32_t noise; /* state of what changes memory behind the device */
 static unsigned int accesses;
@@ -87,8 +89,8 @@ static uint64_t ring_at(unsigned int queue)
 
 static void set64(unsigned int reg, uint64_t val)
 {
-	fake_write(&dev, 4, reg, 4, (uint32_t)val);
-	fake_write(&dev, 4, reg + 4, 4, val >> 32);
+	fake_bar_write(dev, 4, reg, 4, (uint32_t)val);
+	fake_bar_write(dev, 4, reg + 4, 4, val >> 32);
 }
 
 /* As a driver would; so that not all inputs have to find out. */
@@ -99,22 +101,22 @@ static void set_up(struct fuzz_in *in)
 
 	if (fuzz_below(in, 2))
 		features &= ~VIRTIO_BIT(VIRTIO_F_RING_PACKED);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 0);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 3);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 0);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_GF, 4, (uint32_t)features);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_GF, 4, features >> 32);
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 11);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 3);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 0);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GF, 4, (uint32_t)features);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GF, 4, features >> 32);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 11);
 	for (q = 0; q < QUEUES; q++) {
-		fake_write(&dev, 4, VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
-		fake_write(&dev, 4, VIRTIO_PCI_COMMON_Q_SIZE, 2, RING);
+		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_SIZE, 2, RING);
 		set64(VIRTIO_PCI_COMMON_Q_DESCLO, ring_at(q));
 		set64(VIRTIO_PCI_COMMON_Q_AVAILLO, ring_at(q) + 0x100);
 		set64(VIRTIO_PCI_COMMON_Q_USEDLO, ring_at(q) + 0x200);
-		fake_write(&dev, 4, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 	}
-	fake_write(&dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 15);
+	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 15);
 }
 
 #define BUFFERS_AT (FAKE_IOVA + 0x1800)
@@ -125,8 +127,8 @@ static void put_desc(struct virtq *vq, unsigned int ahead, uint64_t addr,
 		     uint32_t len, uint16_t flags)
 {
 	uint64_t ring = ring_at(vq->index);
-	struct vring_packed_desc *packed = fake_ptr(&dev, ring);
-	struct vring_desc *split = fake_ptr(&dev, ring);
+	struct vring_packed_desc *packed = fake_ptr(dev, ring);
+	struct vring_desc *split = fake_ptr(dev, ring);
 	unsigned int slot = vq->avail % RING + ahead;
 	bool wrap = vq->avail_wrap != (slot >= RING);
 
@@ -142,7 +144,7 @@ static void put_desc(struct virtq *vq, unsigned int ahead, uint64_t addr,
 
 static void make_available(struct virtq *vq, unsigned int ahead)
 {
-	struct vring_avail *avail = fake_ptr(&dev, ring_at(vq->index) + 0x100);
+	struct vring_avail *avail = fake_ptr(dev, ring_at(vq->index) + 0x100);
 
 	avail->ring[avail->idx % RING] = (vq->avail + ahead) % RING;
 	avail->idx++;
@@ -178,7 +180,7 @@ static void add_command(struct fuzz_in *in)
 {
 	struct virtq *vq = &net.v.queues[net.ctrl];
 	uint32_t len = fuzz_below(in, 64);
-	uint8_t *command = fake_ptr(&dev, COMMAND_AT);
+	uint8_t *command = fake_ptr(dev, COMMAND_AT);
 
 	fuzz_bytes(in, command, len);
 	command[0] %= 6;
@@ -190,29 +192,29 @@ static void add_command(struct fuzz_in *in)
 
 static void poke(struct fuzz_in *in)
 {
-	uint32_t off = fuzz_u16(in) % (FAKE_SIZE - 32);
+	uint32_t off = fuzz_u16(in) % (REACH - 32);
 
 	if (fuzz_below(in, 2))
 		off %= 0x1800;
-	fuzz_bytes(in, dev.dma + off, 1 + fuzz_below(in, 32));
+	fuzz_bytes(in, dev->dma + off, 1 + fuzz_below(in, 32));
 }
 
 static void change_mapping(struct fuzz_in *in)
 {
-	unsigned int page = fuzz_below(in, FAKE_SIZE / FAKE_PAGE);
+	unsigned int page = fuzz_below(in, REACH / FAKE_PAGE);
 
 	switch (fuzz_below(in, 4)) {
 	case 0:
-		dev.hole[page] ^= 1;
+		dev->hole[page] ^= 1;
 		break;
 	case 1:
-		dev.read_only[page] ^= 1;
+		dev->read_only[page] ^= 1;
 		break;
 	case 2:
-		dev.bus_master ^= 1;
+		dev->bus_master ^= 1;
 		break;
 	default:
-		dev.msix_on ^= 1;
+		dev->msix_on ^= 1;
 		break;
 	}
 }
@@ -224,9 +226,9 @@ static void window(struct fuzz_in *in)
 	unsigned int off = (fuzz_below(in, 20) & ~(size - 1)) + net.v.window;
 
 	if (fuzz_below(in, 2))
-		fake_config_write(&dev, off, size, fuzz_u16(in) & 0x1fff);
+		fake_config_write(dev, off, size, fuzz_u16(in) & 0x1fff);
 	else
-		fake_config_read(&dev, off, size);
+		fake_config_read(dev, off, size);
 }
 
 static void registers(struct fuzz_in *in)
@@ -239,9 +241,9 @@ static void registers(struct fuzz_in *in)
 	if (bar)
 		off += base[fuzz_below(in, 5)];
 	if (fuzz_below(in, 2))
-		fake_write(&dev, bar, off, size, fuzz_u32(in));
+		fake_bar_write(dev, bar, off, size, fuzz_u32(in));
 	else
-		fake_read(&dev, bar, off, size);
+		fake_bar_read(dev, bar, off, size);
 }
 
 /* ---- the device ---- */
@@ -261,7 +263,7 @@ static void run_round(void)
 			vnet_transmit(&net, pair, noise & 1);
 	net.net.backend->flush(&net.net);
 	virtio_mem_release(&net.mem);
-	FUZZ_CHECK(!dev.maps);
+	FUZZ_CHECK(!dev->maps);
 }
 
 static void deliver(struct fuzz_in *in)
@@ -280,7 +282,7 @@ static void deliver(struct fuzz_in *in)
 	net_deliver(&net.net, net_steer(&net.net, frame, pkt.len), &pkt);
 	net_deliver_end(&net.net);
 	virtio_mem_release(&net.mem);
-	FUZZ_CHECK(!dev.maps);
+	FUZZ_CHECK(!dev->maps);
 }
 
 static void step(struct fuzz_in *in)
@@ -319,17 +321,10 @@ static void step(struct fuzz_in *in)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static int create(struct anyvfio_device *d)
 {
-	static const char *const options[] = { "packed=on", "ring=64", NULL };
-	struct fuzz_in in = { data, size };
-	unsigned int i;
-
 	memset(&net, 0, sizeof(net));
-	fake_init(&dev, options);
-	dev.before = before;
-	noise = 0;
-	net.v.dev = &dev;
+	net.v.dev = d;
 	net.v.type = &type;
 	net.v.offered = VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |
 			VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) |
@@ -338,21 +333,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	net.v.config = (uint8_t *)&net.config;
 	net.v.config_len = 20;
 	net.v.nr_queues = QUEUES;
-	net.net.dev = &dev;
+	net.net.dev = d;
 	net.net.card = &card;
 	net.net.backend = &net_loop;
 	net.max_pairs = PAIRS;
-	net.mem.dev = &dev;
-	FUZZ_CHECK(!virtio_create(&net.v));
+	net.mem.dev = d;
+	return virtio_create(&net.v);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const options[] = { "packed=on", "ring=64", NULL };
+	static const struct anyvfio_model model = { .create = create };
+	struct fuzz_in in = { data, size };
+	unsigned int i;
+
+	noise = 0;
+	dev = fake_create(&model, options);
+	FUZZ_CHECK(dev);
+	dev->own_lock = true;
+	dev->mapping = MAPPING;
+	dev->before = before;
 	net_tx_queue(&net, 0)->only_read = true;
-	dev.ops->start(&net);
-	dev.ops->reset(&net);
+	fake_start(dev);
 	set_up(&in);
 	noise = fuzz_below(&in, 2) ? fuzz_u32(&in) : 0;
 	for (i = 0; i < OPS_MAX && in.left; i++)
 		step(&in);
-	dev.ops->stop(&net);
-	dev.ops->destroy(&net);
-	fake_exit(&dev);
+	fake_destroy(dev);
 	return 0;
 }

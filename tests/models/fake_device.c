@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* The device API in memory: see the header. */
 #include "fake_device.h"
+#include "fake_must.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static char last_messages[4096];
 
-/* A broken contract is a broken test run, in whatever thread. */
-#define MUST(cond)                                                            \
-	do {                                                                  \
-		if (!(cond)) {                                                \
-			fprintf(stderr, "%s:%d: fake device: %s\n", __FILE__, \
-				__LINE__, #cond);                             \
-			abort();                                              \
-		}                                                             \
-	} while (0)
-
 /* The device whose lock this thread has. */
 static __thread struct anyvfio_device *locked;
 
-static bool locked_by_me(const struct anyvfio_device *dev)
+bool fake_locked_by_me(const struct anyvfio_device *dev)
 {
 	return locked == dev || dev->own_lock;
 }
@@ -81,7 +69,7 @@ static void free_device(struct anyvfio_device *dev)
 		free((char *)dev->option[i].name);
 	if (dev->memory_fd >= 0)
 		close(dev->memory_fd);
-	munmap(dev->dma, FAKE_DMA_SIZE);
+	fake_dma_exit(dev);
 	pthread_cond_destroy(&dev->irq);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev);
@@ -99,8 +87,9 @@ struct anyvfio_device *fake_create(const struct anyvfio_model *model,
 	dev->memory_fd = -1;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_cond_init(&dev->irq, NULL);
-	dev->dma = mmap(NULL, FAKE_DMA_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fake_dma_init(dev);
+	dev->last_cap = 0x33; /* as if it were one: its link is at 0x34 */
+	dev->next_cap = 0x40;
 	set_options(dev, options);
 	if (model->create(dev)) {
 		MUST(!dev->ops);
@@ -119,12 +108,20 @@ void fake_destroy(struct anyvfio_device *dev)
 	free_device(dev);
 }
 
+static void unmap_bar(struct anyvfio_device *dev)
+{
+	if (dev->bar)
+		munmap(dev->bar, dev->bar_size[0]);
+	dev->bar = NULL;
+}
+
 int fake_start(struct anyvfio_device *dev)
 {
 	int ret;
 
-	dev->bar = mmap(NULL, dev->bar_size, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (dev->bar_size[0])
+		dev->bar = mmap(NULL, dev->bar_size[0], PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	fake_lock(dev);
 	ret = dev->ops->start(dev->priv);
 	if (!ret)
@@ -134,7 +131,7 @@ int fake_start(struct anyvfio_device *dev)
 	fake_unlock(dev);
 	if (ret) {
 		MUST(!dev->threads && !dev->maps);
-		munmap(dev->bar, dev->bar_size);
+		unmap_bar(dev);
 	}
 	return ret;
 }
@@ -147,7 +144,7 @@ void fake_stop(struct anyvfio_device *dev)
 	MUST(!dev->threads);
 	MUST(!dev->maps);
 	fake_unlock(dev);
-	munmap(dev->bar, dev->bar_size);
+	unmap_bar(dev);
 }
 
 void fake_reset(struct anyvfio_device *dev)
@@ -188,6 +185,31 @@ void fake_bar_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
 {
 	fake_lock(dev);
 	dev->ops->bar_write(dev->priv, bar, off, size, val);
+	fake_unlock(dev);
+}
+
+uint32_t fake_config_read(struct anyvfio_device *dev, unsigned int off,
+			  unsigned int size)
+{
+	uint32_t val;
+
+	fake_lock(dev);
+	val = dev->ops->config_read(dev->priv, off, size,
+				    anyvfio_pci_config(dev, off, size));
+	fake_unlock(dev);
+	return size == 4 ? val : val & ((1u << 8 * size) - 1);
+}
+
+void fake_config_write(struct anyvfio_device *dev, unsigned int off,
+		       unsigned int size, uint32_t val)
+{
+	unsigned int i;
+
+	fake_lock(dev);
+	for (i = off; i < off + size; i++, val >>= 8)
+		dev->config[i] = (dev->config[i] & ~dev->config_mask[i]) |
+				 (val & dev->config_mask[i]);
+	dev->ops->config_written(dev->priv, off, size);
 	fake_unlock(dev);
 }
 
@@ -246,6 +268,7 @@ void anyvfio_device_error(struct anyvfio_device *dev, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(last_messages + len, sizeof(last_messages) - len, fmt, args);
 	va_end(args);
+	dev->messages++;
 }
 
 void anyvfio_device_info(struct anyvfio_device *dev, const char *fmt, ...)
@@ -291,20 +314,17 @@ int anyvfio_pci_add_pm(struct anyvfio_device *dev)
 int anyvfio_pci_add_bar(struct anyvfio_device *dev, unsigned int bar,
 			uint64_t size, unsigned int flags)
 {
-	if (bar) {
-		dev->io_bar = bar;
-		MUST(flags == ANYVFIO_BAR_IO);
-		return 0;
-	}
-	dev->bar_size = size;
-	dev->bar_flags = flags;
+	MUST(bar < 6 && !dev->bar_size[bar] && !(size & (size - 1)));
+	dev->bar_size[bar] = size;
+	dev->bar_flags[bar] = flags;
 	return 0;
 }
 
 int anyvfio_pci_set_pages(struct anyvfio_device *dev, unsigned int bar,
 			  uint64_t off, uint64_t len, enum anyvfio_page kind)
 {
-	for (; len; len -= FAKE_PAGE, off += FAKE_PAGE)
+	MUST(off + len <= dev->bar_size[bar]);
+	for (; !bar && len; len -= FAKE_PAGE, off += FAKE_PAGE)
 		dev->page[off / FAKE_PAGE] = kind;
 	return 0;
 }
@@ -312,9 +332,12 @@ int anyvfio_pci_set_pages(struct anyvfio_device *dev, unsigned int bar,
 int anyvfio_pci_add_msix(struct anyvfio_device *dev, unsigned int vectors,
 			 unsigned int bar, uint32_t table_off, uint32_t pba_off)
 {
-	MUST(dev->page[table_off / FAKE_PAGE] == ANYVFIO_PAGE_TRAPPED);
-	MUST(dev->page[pba_off / FAKE_PAGE] == ANYVFIO_PAGE_TRAPPED);
+	static const uint8_t rest[10];
+
+	MUST(bar || dev->page[table_off / FAKE_PAGE] == ANYVFIO_PAGE_TRAPPED);
+	MUST(bar || dev->page[pba_off / FAKE_PAGE] == ANYVFIO_PAGE_TRAPPED);
 	dev->msix = vectors;
+	dev->msix_cap = anyvfio_pci_add_cap(dev, 0x11, rest, NULL, 10);
 	return 0;
 }
 
@@ -330,12 +353,40 @@ int anyvfio_pci_add_intx(struct anyvfio_device *dev)
 	return 0;
 }
 
+int anyvfio_pci_add_cap(struct anyvfio_device *dev, uint8_t id,
+			const void *data, const void *writable, size_t len)
+{
+	unsigned int off = dev->next_cap;
+
+	MUST(off + 2 + len <= sizeof(dev->config));
+	dev->config[off] = id;
+	memcpy(dev->config + off + 2, data, len);
+	if (writable)
+		memcpy(dev->config_mask + off + 2, writable, len);
+	dev->config[dev->last_cap + 1] = off;
+	dev->last_cap = off;
+	dev->next_cap = (off + 2 + len + 3) & ~3u;
+	return off;
+}
+
+uint32_t anyvfio_pci_config(struct anyvfio_device *dev, unsigned int off,
+			    unsigned int size)
+{
+	uint32_t val = 0;
+
+	MUST(off + size <= sizeof(dev->config) && size <= 4);
+	memcpy(&val, dev->config + off, size);
+	if (dev->msix_cap && off == dev->msix_cap + 2 && dev->msix_on)
+		val |= 0x8000;
+	return val;
+}
+
 /* ---- descriptors and memory ---- */
 
 int anyvfio_device_memory(struct anyvfio_device *dev, unsigned int id,
 			  uint64_t size)
 {
-	MUST(locked_by_me(dev));
+	MUST(fake_locked_by_me(dev));
 	if (dev->memory_error) {
 		anyvfio_device_error(dev, "no memory");
 		return dev->memory_error;
@@ -370,155 +421,25 @@ void *anyvfio_pci_bar_memory(struct anyvfio_device *dev, unsigned int bar)
 	return dev->bar;
 }
 
-/* ---- DMA ---- */
-
-/* Bytes from @iova that the device may reach; 0: a fault. */
-static size_t reachable(struct anyvfio_device *dev, uint64_t iova, bool write)
-{
-	uint64_t off = iova - FAKE_IOVA;
-
-	if (off >= FAKE_DMA_SIZE || dev->hole[off / FAKE_PAGE] ||
-	    (write && dev->read_only[off / FAKE_PAGE]))
-		return 0;
-	return FAKE_PAGE - off % FAKE_PAGE;
-}
-
-static int begin_dma(struct anyvfio_device *dev)
-{
-	MUST(locked_by_me(dev));
-	if (!dev->bus_master)
-		return -EACCES;
-	if (dev->fail_dma && !--dev->fail_dma)
-		return -EFAULT;
-	return 0;
-}
-
-/* The program's memory by system call: it may not be there. */
-static int copy_user(void *to, const void *from, size_t len)
-{
-	struct iovec local = { to, len }, remote = { (void *)from, len };
-
-	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) ==
-			       (ssize_t)len
-		       ? 0
-		       : -EFAULT;
-}
-
-static int copy(struct anyvfio_device *dev, uint64_t iova, void *buf,
-		size_t len, bool write)
-{
-	size_t part;
-	uint8_t *mem;
-
-	for (; len; len -= part, iova += part, buf = (char *)buf + part) {
-		part = reachable(dev, iova, write);
-		if (!part)
-			return -EFAULT;
-		part = part < len ? part : len;
-		mem = dev->dma + (iova - FAKE_IOVA);
-		if (write)
-			memcpy(mem, buf, part);
-		else
-			memcpy(buf, mem, part);
-	}
-	return 0;
-}
-
-int anyvfio_dma_read(struct anyvfio_device *dev, uint64_t iova, void *buf,
-		     size_t len)
-{
-	int ret = begin_dma(dev);
-
-	if (!ret)
-		ret = copy(dev, iova, buf, len, false);
-	if (ret)
-		memset(buf, 0xff, len);
-	return ret;
-}
-
-int anyvfio_dma_write(struct anyvfio_device *dev, uint64_t iova,
-		      const void *buf, size_t len)
-{
-	int ret = begin_dma(dev);
-
-	return ret ? ret : copy(dev, iova, (void *)buf, len, true);
-}
-
-int anyvfio_dma_map(struct anyvfio_device *dev, uint64_t iova, size_t len,
-		    bool write, struct anyvfio_dma *dma)
-{
-	size_t most = FAKE_MAPPING - (iova - FAKE_IOVA) % FAKE_MAPPING;
-	size_t got = 0, part;
-	int ret = begin_dma(dev);
-
-	if (ret)
-		return ret;
-	most = most < len ? most : len;
-	while (got < most && (part = reachable(dev, iova + got, write)))
-		got += part;
-	if (!got)
-		return -EFAULT;
-	dma->ptr = dev->dma + (iova - FAKE_IOVA);
-	dma->len = got < most ? got : most;
-	dma->priv[0] = dev;
-	dev->maps++;
-	return 0;
-}
-
-void anyvfio_dma_unmap(struct anyvfio_device *dev, struct anyvfio_dma *dma,
-		       size_t written)
-{
-	MUST(locked_by_me(dev));
-	MUST(dma->priv[0] == dev && written <= dma->len && dev->maps);
-	memset(dma, 0, sizeof(*dma));
-	dev->maps--;
-}
-
-int anyvfio_dma_copy_in(void *dst, const void *user, size_t len)
-{
-	return copy_user(dst, user, len);
-}
-
-void *fake_ptr(struct anyvfio_device *dev, uint64_t iova)
-{
-	MUST(iova >= FAKE_IOVA && iova - FAKE_IOVA < FAKE_DMA_SIZE);
-	return dev->dma + (iova - FAKE_IOVA);
-}
-
-void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole)
-{
-	dev->hole[(iova - FAKE_IOVA) / FAKE_PAGE] = hole;
-}
-
-/* No access is as good as no memory, and nothing else can come to lie there. */
-void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova)
-{
-	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_NONE));
-}
-
-void fake_map_again(struct anyvfio_device *dev, uint64_t iova)
-{
-	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_READ | PROT_WRITE));
-}
-
 /* ---- interrupts ---- */
 
 void anyvfio_irq_send(struct anyvfio_device *dev, unsigned int vector)
 {
-	MUST(locked_by_me(dev) && vector < FAKE_NR_VECTORS);
+	MUST(fake_locked_by_me(dev) && vector < FAKE_NR_VECTORS &&
+	     (vector < dev->msix || vector < dev->msi));
 	dev->irqs[vector]++;
 	pthread_cond_broadcast(&dev->irq);
 }
 
 void anyvfio_irq_level(struct anyvfio_device *dev, bool asserted)
 {
-	MUST(locked_by_me(dev));
+	MUST(fake_locked_by_me(dev));
 	dev->level = asserted;
 }
 
 void anyvfio_device_report_error(struct anyvfio_device *dev)
 {
-	MUST(locked_by_me(dev));
+	MUST(fake_locked_by_me(dev));
 	dev->errors++;
 	pthread_cond_broadcast(&dev->irq);
 }
@@ -559,6 +480,7 @@ int anyvfio_thread_start(struct anyvfio_device *dev, const char *name,
 	new->dev = dev;
 	new->fn = fn;
 	new->priv = priv;
+	fake_dma_shared(true);
 	MUST(!pthread_create(&new->id, NULL, thread_main, new));
 	dev->threads++;
 	*thread = new;
@@ -569,10 +491,11 @@ void anyvfio_thread_join(struct anyvfio_thread *thread)
 {
 	struct anyvfio_device *dev = thread->dev;
 
-	MUST(locked_by_me(dev));
+	MUST(fake_locked_by_me(dev));
 	anyvfio_device_unlock(dev);
 	pthread_join(thread->id, NULL);
 	anyvfio_device_lock(dev);
+	fake_dma_shared(false);
 	dev->threads--;
 	free(thread);
 }

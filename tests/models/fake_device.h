@@ -16,7 +16,7 @@
 
 #define FAKE_IOVA 0x100000ull
 #define FAKE_DMA_SIZE (8u << 20)
-/* Mappings end at multiples of this: what is larger comes in pieces. */
+/* At first, mappings end at multiples of this: what is larger comes in pieces. */
 #define FAKE_MAPPING 0x40000u
 #define FAKE_NR_VECTORS 33
 #define FAKE_PAGE 4096u
@@ -34,12 +34,15 @@ struct anyvfio_device {
 
 	/* The function, as the model built it. */
 	struct anyvfio_pci_id id;
-	uint64_t bar_size;
-	unsigned int bar_flags;
-	unsigned int io_bar; /* 0: none */
+	uint64_t bar_size[6];
+	unsigned int bar_flags[6];
 	bool has_pm, has_express, has_intx;
 	unsigned int msi, msix;
-	enum anyvfio_page page[4];
+	enum anyvfio_page page[4]; /* of BAR 0 */
+	/* Capabilities: MSI-X, whose enable bit is @msix_on, and the model's. */
+	uint8_t config[256], config_mask[256];
+	unsigned int last_cap, next_cap, msix_cap;
+	bool msix_on;
 
 	pthread_mutex_t lock;
 	bool own_lock; /* the model has one, and calls with that or with ours */
@@ -52,6 +55,9 @@ struct anyvfio_device {
 
 	/* The lock guards what follows. */
 	uint8_t *dma;
+	uint64_t mapping; /* mappings end at multiples of this */
+	/* Called before each access: the memory may change at any time. */
+	void (*before)(struct anyvfio_device *dev);
 	bool bus_master;
 	bool hole[FAKE_DMA_SIZE / FAKE_PAGE]; /* not mapped */
 	bool read_only[FAKE_DMA_SIZE / FAKE_PAGE]; /* devices may not write */
@@ -63,7 +69,7 @@ struct anyvfio_device {
 	unsigned int errors; /* anyvfio_device_report_error() */
 	unsigned int threads;
 	bool no_threads;
-	char messages[4096];
+	unsigned int messages; /* anyvfio_device_error() */
 };
 
 /* Created with @options ("name=value", ended by NULL); NULL when the model
@@ -86,6 +92,11 @@ uint64_t fake_bar_read(struct anyvfio_device *dev, unsigned int bar,
 		       uint64_t off, unsigned int size);
 void fake_bar_write(struct anyvfio_device *dev, unsigned int bar, uint64_t off,
 		    unsigned int size, uint64_t val);
+/* Its own capabilities. */
+uint32_t fake_config_read(struct anyvfio_device *dev, unsigned int off,
+			  unsigned int size);
+void fake_config_write(struct anyvfio_device *dev, unsigned int off,
+		       unsigned int size, uint32_t val);
 /* BAR 0: writes call the model, reads see the memory of read-direct pages. */
 void fake_write(struct anyvfio_device *dev, uint64_t off, unsigned int size,
 		uint64_t val);
@@ -98,5 +109,12 @@ void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole);
 /* The program unmaps its own memory while it stays mapped for the device. */
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova);
 void fake_map_again(struct anyvfio_device *dev, uint64_t iova);
+
+/* Between the files of the fake. */
+bool fake_locked_by_me(const struct anyvfio_device *dev);
+void fake_dma_init(struct anyvfio_device *dev);
+void fake_dma_exit(struct anyvfio_device *dev);
+/* One reason more, or less, to copy with care: a thread, or a page that is gone. */
+void fake_dma_shared(bool more);
 
 #endif /* TEST_MODELS_FAKE_DEVICE_H */

@@ -30,8 +30,8 @@ static void NVME_function_is_an_nvme_controller(void **state)
 
 	drv_open_disabled(&d, ram);
 	assert_int_equal(d.dev->id.class_code, 0x010802);
-	assert_int_equal(d.dev->bar_size, 16384);
-	assert_int_equal(d.dev->bar_flags, ANYVFIO_BAR_64);
+	assert_int_equal(d.dev->bar_size[0], 16384);
+	assert_int_equal(d.dev->bar_flags[0], ANYVFIO_BAR_64);
 	assert_int_equal(d.dev->page[0], ANYVFIO_PAGE_READ_DIRECT);
 	assert_int_equal(d.dev->page[1], ANYVFIO_PAGE_READ_DIRECT);
 	assert_int_equal(d.dev->msix, 33);

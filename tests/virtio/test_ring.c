@@ -26,7 +26,7 @@ static struct virtq *vq;
 static void begin(uint64_t features, uint16_t size, uint64_t at)
 {
 	toy = toy_create(options);
-	toy->dev.msix_on = true;
+	toy->dev->msix_on = true;
 	ring_start(&r, toy, features, size, at);
 	vq = &toy->v.queues[0];
 	assert_true(vq->live);
@@ -66,10 +66,10 @@ static const struct piece three[] = {
 static void assert_failed(void)
 {
 	assert_true(vq->failed);
-	assert_int_equal(toy->dev.messages, 1);
+	assert_int_equal(toy->dev->messages, 1);
 	assert_true(toy_status(toy) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	assert_true(pop() < 0);
-	assert_int_equal(toy->dev.messages, 1);
+	assert_int_equal(toy->dev->messages, 1);
 	toy_set(toy, VIRTIO_PCI_COMMON_STATUS, 1, 0);
 	assert_false(toy_status(toy) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
@@ -96,7 +96,7 @@ static void chains_come_as_they_were_made(uint64_t features)
 	assert_true(ring_used(&r, &id, &len));
 	assert_int_equal(id, chain.id);
 	assert_int_equal(len, 55);
-	assert_int_equal(toy->dev.irqs[1], 1);
+	assert_int_equal(toy->dev->irqs[1], 1);
 	end();
 }
 
@@ -170,10 +170,10 @@ static void without_bus_mastering_it_waits(uint64_t features)
 {
 	begin(features, 16, RING_AT);
 	ring_add(&r, one, 1);
-	toy->dev.bus_master = false;
+	toy->dev->bus_master = false;
 	assert_int_equal(pop(), -EACCES);
 	assert_false(vq->failed);
-	toy->dev.bus_master = true;
+	toy->dev->bus_master = true;
 	assert_int_equal(pop(), 1);
 	end();
 }
@@ -238,11 +238,11 @@ static void split_driver_says_when_it_wants_interrupts(void **state)
 	avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	assert_int_equal(pop(), 1);
 	push(0);
-	assert_int_equal(toy->dev.irqs[1], 0);
+	assert_int_equal(toy->dev->irqs[1], 0);
 	avail->flags = 0;
 	assert_int_equal(pop(), 1);
 	push(0);
-	assert_int_equal(toy->dev.irqs[1], 1);
+	assert_int_equal(toy->dev->irqs[1], 1);
 	end();
 }
 
@@ -259,7 +259,7 @@ static void split_events_are_exact(void **state)
 	for (i = 0; i < 16; i++) {
 		assert_int_equal(pop(), 1);
 		push(0);
-		assert_int_equal(toy->dev.irqs[1], i >= 4);
+		assert_int_equal(toy->dev->irqs[1], i >= 4);
 	}
 	end();
 }
@@ -281,14 +281,14 @@ static void packed_events_are_exact(void **state)
 		for (i = 0; i < 8; i++) {
 			assert_int_equal(pop(), 1);
 			push(0);
-			assert_int_equal(toy->dev.irqs[1], lap + (i >= 3));
+			assert_int_equal(toy->dev->irqs[1], lap + (i >= 3));
 		}
 	}
 	event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
 	ring_add(&r, one, 1);
 	assert_int_equal(pop(), 1);
 	push(0);
-	assert_int_equal(toy->dev.irqs[1], 4);
+	assert_int_equal(toy->dev->irqs[1], 4);
 	end();
 }
 
@@ -393,7 +393,7 @@ static void rings_that_are_not_there_are_told(uint64_t features)
 	assert_failed();
 	end();
 	begin(features, 16, RING_AT);
-	toy->dev.read_only[0] = true;
+	toy->dev->read_only[0] = true;
 	assert_int_equal(pop(), -EFAULT);
 	assert_failed();
 	end();

@@ -60,13 +60,13 @@ static const struct virtio_type toy_type = {
 	.destroy = on_destroy,
 };
 
-struct toy *toy_create(const char *const *options)
+static int create(struct anyvfio_device *dev)
 {
 	static const uint8_t writable[2] = { 0xff, 0x0f };
 	struct toy *toy = calloc(1, sizeof(*toy));
 
-	fake_init(&toy->dev, options);
-	toy->v.dev = &toy->dev;
+	toy->dev = dev;
+	toy->v.dev = dev;
 	toy->v.type = &toy_type;
 	toy->v.offered = VIRTIO_BIT(TOY_FEATURE);
 	toy->v.config = toy->config;
@@ -74,33 +74,40 @@ struct toy *toy_create(const char *const *options)
 	toy->v.config_writable = writable;
 	toy->v.config_writable_len = sizeof(writable);
 	toy->v.nr_queues = TOY_QUEUES;
-	if (virtio_create(&toy->v)) {
-		fake_exit(&toy->dev);
-		free(toy);
+	if (!virtio_create(&toy->v))
+		return 0;
+	free(toy);
+	return -EINVAL;
+}
+
+/* The test uses the queues, and has no lock for it. */
+struct toy *toy_create(const char *const *options)
+{
+	static const struct anyvfio_model model = { .create = create };
+	struct anyvfio_device *dev = fake_create(&model, options);
+
+	if (!dev)
 		return NULL;
-	}
-	toy->dev.ops->start(toy);
-	toy->dev.ops->reset(toy);
-	return toy;
+	dev->own_lock = true;
+	fake_start(dev);
+	return dev->priv;
 }
 
 void toy_destroy(struct toy *toy)
 {
-	toy->dev.ops->stop(toy);
-	fake_exit(&toy->dev);
-	toy->dev.ops->destroy(toy);
+	fake_destroy(toy->dev);
 }
 
 /* ---- registers ---- */
 
 uint64_t toy_get(struct toy *toy, unsigned int reg, unsigned int size)
 {
-	return fake_read(&toy->dev, 4, reg, size);
+	return fake_bar_read(toy->dev, 4, reg, size);
 }
 
 void toy_set(struct toy *toy, unsigned int reg, unsigned int size, uint64_t val)
 {
-	fake_write(&toy->dev, 4, reg, size, val);
+	fake_bar_write(toy->dev, 4, reg, size, val);
 }
 
 uint8_t toy_status(struct toy *toy)
@@ -135,7 +142,7 @@ void toy_driver_ok(struct toy *toy)
 
 void *ring_mem(struct ring *r, uint64_t iova)
 {
-	return fake_ptr(&r->toy->dev, iova);
+	return fake_ptr(r->toy->dev, iova);
 }
 
 static void set_address(struct toy *toy, unsigned int reg, uint64_t iova)

@@ -6,7 +6,7 @@
 #ifndef TEST_VIRTIO_TOY_H
 #define TEST_VIRTIO_TOY_H
 
-#include "fake.h"
+#include "../models/fake_device.h"
 #include "../../devices/virtio/virtio.h"
 
 #include <linux/virtio_pci.h>
@@ -19,7 +19,7 @@
 
 struct toy {
 	struct virtio v;
-	struct anyvfio_device dev;
+	struct anyvfio_device *dev;
 	uint8_t config[TOY_CONFIG_LEN];
 	bool refuse; /* the features */
 	unsigned int resets, notified, started, stopped, config_writes;
