@@ -144,6 +144,14 @@ static void add_drivers(struct bus *bus)
 	}
 }
 
+/* How else did it come to be bound to that? */
+static void set_first_override(struct bus_device *dev)
+{
+	dev->override[0] = '\0';
+	if (!strcmp(dev->first, "vfio-pci"))
+		memcpy(dev->override, dev->first, sizeof(dev->override));
+}
+
 struct bus *bus_create(const struct rundir *dir,
 		       struct anyvfio_device *const *devices,
 		       struct host_pci_sysfs *sysfs, unsigned int n)
@@ -167,10 +175,7 @@ struct bus *bus_create(const struct rundir *dir,
 		bus->devices[i].dev = devices[i];
 		strscpy(bus->devices[i].first, sysfs[i].driver,
 			HOST_DRIVER_LEN);
-		/* How else did it come to be bound to that? */
-		if (!strcmp(sysfs[i].driver, "vfio-pci"))
-			strscpy(bus->devices[i].override, "vfio-pci",
-				HOST_DRIVER_LEN);
+		set_first_override(&bus->devices[i]);
 	}
 	add_drivers(bus);
 	return bus;
@@ -185,15 +190,29 @@ void bus_free(struct bus *bus)
 	free(bus);
 }
 
-struct bus_device *bus_find(struct bus *bus, const char *name)
+/* Whether it was removed or not; each name is there once. */
+static struct bus_device *find_device(struct bus *bus, const char *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < bus->nr_devices; i++)
-		if (!bus->devices[i].removed &&
-		    !strcmp(bus->sysfs[i].name, name))
+		if (!strcmp(bus->sysfs[i].name, name))
 			return &bus->devices[i];
 	return NULL;
+}
+
+struct bus_device *bus_find(struct bus *bus, const char *name)
+{
+	struct bus_device *dev = find_device(bus, name);
+
+	return dev && !dev->removed ? dev : NULL;
+}
+
+struct bus_device *bus_find_removed(struct bus *bus, const char *name)
+{
+	struct bus_device *dev = find_device(bus, name);
+
+	return dev && (dev->removed || dev->going) ? dev : NULL;
 }
 
 const struct host_pci_sysfs *bus_sysfs(const struct bus *bus,
@@ -344,16 +363,49 @@ static int write_override(struct bus *bus, struct bus_device *dev,
 	return tree_driver_override(bus->dir, bus_sysfs(bus, dev), name);
 }
 
-/* A number that is not 0. */
-static int write_remove(struct bus_device *dev, const char *data,
-			struct bus_job *jobs, unsigned int *n)
+/* Whether it is a number that is not 0; -EINVAL: it is none. */
+static int take_bool(const char *data)
 {
 	char *end;
 	unsigned long val = strtoul(data, &end, 0);
 
 	if (end == data || (*end && *end != '\n'))
 		return -EINVAL;
-	return val ? add_job(jobs, n, HOST_REMOVE, dev, "") : 0;
+	return val != 0;
+}
+
+static int write_remove(struct bus_device *dev, const char *data,
+			struct bus_job *jobs, unsigned int *n)
+{
+	int ret = take_bool(data);
+
+	return ret > 0 ? add_job(jobs, n, HOST_REMOVE, dev, "") : ret;
+}
+
+/*
+ * Finds what was removed, of all buses or that of @beside; a removal that is
+ * under way is waited for.  What was pulled out is not there to be found.
+ */
+static int write_rescan(struct bus *bus, const struct bus_device *beside,
+			const char *data, struct bus_job *jobs, unsigned int *n)
+{
+	const size_t bus_len = strlen("0000:00");
+	struct bus_device *dev;
+	int ret = take_bool(data);
+
+	if (ret <= 0)
+		return ret;
+	for (dev = bus->devices; dev < bus->devices + bus->nr_devices; dev++) {
+		if (dev->pulled || !(dev->removed || dev->going))
+			continue;
+		if (beside &&
+		    memcmp(bus_sysfs(bus, dev)->name,
+			   bus_sysfs(bus, beside)->name, bus_len) != 0)
+			continue;
+		jobs[(*n)++] =
+			(struct bus_job){ .event = HOST_ADD, .dev = dev };
+	}
+	return 0;
 }
 
 static int write_driver_file(struct bus *bus, const char *name,
@@ -398,6 +450,8 @@ static int write_device_file(struct bus *bus, const char *path,
 		return write_override(bus, dev, data);
 	if (!strcmp(file, "/remove"))
 		return write_remove(dev, data, jobs, n);
+	if (!strcmp(file, "/rescan"))
+		return write_rescan(bus, dev, data, jobs, n);
 	return -EINVAL;
 }
 
@@ -411,9 +465,28 @@ int bus_write(struct bus *bus, const char *path, const char *data,
 		return write_driver_file(bus, path + len, data, jobs, n);
 	if (!strcmp(path, "/sys/bus/pci/drivers_probe"))
 		return write_drivers_probe(bus, data, jobs, n);
+	if (!strcmp(path, "/sys/bus/pci/rescan"))
+		return write_rescan(bus, NULL, data, jobs, n);
 	if (!strncmp(path, "/sys/devices/", strlen("/sys/devices/")))
 		return write_device_file(bus, path, data, jobs, n);
 	return -EINVAL;
+}
+
+/* As at the start: a device that appears has the driver that -d gave it. */
+static int add_device(struct bus *bus, struct bus_device *dev)
+{
+	struct host_pci_sysfs *sysfs = &bus->sysfs[dev - bus->devices];
+	int ret = 0;
+
+	if (dev->first[0])
+		ret = host_pci_bind(dev->dev, dev->first);
+	if (ret)
+		return ret;
+	set_first_override(dev);
+	dev->removed = false;
+	dev->pulled = false;
+	host_pci_sysfs(dev->dev, sysfs);
+	return tree_device_added(bus->dir, bus->sysfs, bus->nr_devices, sysfs);
 }
 
 int bus_done(struct bus *bus, const struct bus_job *job)
@@ -423,6 +496,8 @@ int bus_done(struct bus *bus, const struct bus_job *job)
 	char was[HOST_DRIVER_LEN];
 	int ret = 0;
 
+	if (job->event == HOST_ADD)
+		return add_device(bus, job->dev);
 	memcpy(was, sysfs->driver, sizeof(was));
 	if (job->event == HOST_BIND)
 		ret = host_pci_bind(job->dev->dev, job->driver);

@@ -18,7 +18,8 @@
  * @override: its driver_override
  * @removed:  it is no longer there
  * @pulled:   it was pulled out, and is removed as soon as it can be
- * @busy:     it is being bound, unbound or removed
+ * @busy:     it is being bound, unbound, removed or added
+ * @going:    it is being removed
  */
 struct bus_device {
 	struct anyvfio_device *dev;
@@ -27,6 +28,7 @@ struct bus_device {
 	bool removed;
 	bool pulled;
 	bool busy;
+	bool going;
 };
 
 /**
@@ -48,7 +50,10 @@ struct bus *bus_create(const struct rundir *dir,
 		       struct anyvfio_device *const *devices,
 		       struct host_pci_sysfs *sysfs, unsigned int n);
 void bus_free(struct bus *bus);
+/* The device of that name that is there; NULL: none is. */
 struct bus_device *bus_find(struct bus *bus, const char *name);
+/* The one that is not, or soon will not be. */
+struct bus_device *bus_find_removed(struct bus *bus, const char *name);
 const struct host_pci_sysfs *bus_sysfs(const struct bus *bus,
 				       const struct bus_device *dev);
 

@@ -46,10 +46,10 @@ static void set_hint(int fd, bool on)
 
 static bool is_bus_file(const char *name)
 {
-	static const char *const files[] = { "bind",	       "unbind",
-					     "new_id",	       "remove_id",
-					     "remove",	       "drivers_probe",
-					     "driver_override" };
+	static const char *const files[] = {
+		"bind",	  "unbind",	   "new_id",	      "remove_id",
+		"remove", "drivers_probe", "driver_override", "rescan"
+	};
 	const char *file = strrchr(name, '/');
 	unsigned int i;
 

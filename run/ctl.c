@@ -90,8 +90,8 @@ static int connect_run(int pid)
 /* The command @argv, as a request; false after a message. */
 static bool make_request(int argc, char **argv, char request[WIRE_MAX])
 {
-	static const char *const commands[] = { "list", "remove", "surprise",
-						"error" };
+	static const char *const commands[] = { "list", "remove", "add",
+						"surprise", "error" };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(commands); i++)

@@ -36,6 +36,7 @@ static const char help_ctl[] =
 	"  list             the devices, their groups and drivers\n"
 	"  remove DEVICE    unplug it: asks the program that has it open to let go\n"
 	"                   (REQ), and waits until it has\n"
+	"  add DEVICE       put it back, after remove or surprise, as it was at first\n"
 	"  surprise DEVICE  pull it out: its registers read as ones from now on; what\n"
 	"                   remove does follows by itself\n"
 	"  error DEVICE     report a fatal error of it (ERR)\n"

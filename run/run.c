@@ -52,6 +52,24 @@ struct run {
 
 /* ---- the devices ---- */
 
+/* What was chosen for it becomes part of what -d said: programs make the same of
+ * it at any time. */
+static bool resolve(char **spec, struct anyvfio_device *dev,
+		    const struct host_pci_sysfs *sysfs)
+{
+	char addr[32] = "", group[32] = "", *all;
+
+	if (!anyvfio_device_option(dev, "addr"))
+		snprintf(addr, sizeof(addr), ",addr=%s", sysfs->name);
+	if (!anyvfio_device_option(dev, "group"))
+		snprintf(group, sizeof(group), ",group=%d", sysfs->group);
+	if (asprintf(&all, "%s%s%s", *spec, addr, group) < 0)
+		return false;
+	free(*spec);
+	*spec = all;
+	return true;
+}
+
 static int make_devices(struct run *run)
 {
 	struct host_config *config = &run->opts->host;
@@ -79,6 +97,8 @@ static int make_devices(struct run *run)
 			return PTR_ERR(dev);
 		run->devices[run->nr_devices++] = dev;
 		host_pci_sysfs(dev, &run->sysfs[i]);
+		if (!resolve(&run->specs[i], dev, &run->sysfs[i]))
+			return -ENOMEM;
 	}
 	config->devices = run->specs;
 	run->bus = bus_create(&run->dir, run->devices, run->sysfs,

@@ -97,6 +97,10 @@ int tree_device_changed(const struct rundir *dir,
 int tree_device_removed(const struct rundir *dir,
 			const struct host_pci_sysfs *devices, unsigned int n,
 			const struct host_pci_sysfs *dev);
+/* It is there again. */
+int tree_device_added(const struct rundir *dir,
+		      const struct host_pci_sysfs *devices, unsigned int n,
+		      const struct host_pci_sysfs *dev);
 /* What the file driver_override of @dev says. */
 int tree_driver_override(const struct rundir *dir,
 			 const struct host_pci_sysfs *dev, const char *name);

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The server: see server.h.
- *
- * A task is one thing that happens to one device.  Each program that has joined
- * is asked to do it, and owes an answer; a program that ends owes nothing any
- * more.  With the last answer the task is done here, too, and then who wanted
- * it is answered.
+ * The server: see server.h; connections and what they ask for.
  *
  * All but server_create(), server_start() and server_free() runs in the thread.
  */
-#include "server.h"
-#include "wire.h"
+#include "task.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,221 +15,6 @@
 #include <unistd.h>
 
 #define BACKLOG 64
-
-/**
- * struct peer - a connection
- * @joined: a program that is told of everything
- * @waiting: tasks that its request is about and that are not done
- * @ret: the answer, once they are
- * @closed: to be freed
- */
-struct peer {
-	struct list_head node;
-	int fd;
-	bool joined;
-	bool asked;
-	unsigned int waiting;
-	int ret;
-	bool closed;
-};
-
-/**
- * struct task - see above
- * @id:   what answers say
- * @from: who wanted it, or NULL
- * @ret:  the first error, or for HOST_ERROR the best answer
- * @undo: a program could not bind: the others let go again
- */
-struct task {
-	struct list_head node;
-	unsigned int id;
-	struct bus_job job;
-	struct peer *from;
-	int ret;
-	bool undo;
-	struct list_head debts;
-};
-
-struct debt {
-	struct list_head node;
-	struct peer *peer;
-};
-
-struct server {
-	struct bus *bus;
-	int listener;
-	int stop; /* an eventfd */
-	bool running;
-	pthread_t thread;
-	struct list_head peers;
-	struct list_head tasks;
-	unsigned int last_id;
-	struct bus_job *jobs; /* room for bus_write() */
-	char buf[WIRE_MAX];
-};
-
-/* ---- answers ---- */
-
-/* One that does not take what it is sent has lost its place. */
-static void send_to(struct peer *peer, const char *text)
-{
-	if (!peer->closed &&
-	    send(peer->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		peer->closed = true;
-}
-
-static void __printf(3, 4)
-	answer(struct peer *peer, int ret, const char *fmt, ...)
-{
-	char text[WIRE_MAX];
-	va_list args;
-	int len = snprintf(text, sizeof(text), "%d\n", ret);
-
-	va_start(args, fmt);
-	vsnprintf(text + len, sizeof(text) - len, fmt, args);
-	va_end(args);
-	peer->asked = false;
-	send_to(peer, text);
-}
-
-static const char *explain(const struct task *task)
-{
-	if (task->job.event == HOST_ERROR && task->ret == -ENODEV)
-		return "no program has it open";
-	return task->ret ? strerror(-task->ret) : "";
-}
-
-static void answer_task(struct task *task)
-{
-	struct peer *peer = task->from;
-
-	if (!peer)
-		return;
-	if (task->ret && !peer->ret)
-		peer->ret = task->ret;
-	if (!--peer->waiting)
-		answer(peer, peer->ret, "%s", explain(task));
-}
-
-/* ---- tasks ---- */
-
-static void tell(struct peer *peer, unsigned int id, enum host_event event,
-		 const char *name, const char *driver)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "%u %s %s %s", id, wire_events[event],
-		 name, driver);
-	send_to(peer, text);
-}
-
-/* @peer is asked for @task; without memory it is not waited for. */
-static void ask(struct server *s, struct task *task, struct peer *peer)
-{
-	struct debt *debt = calloc(1, sizeof(*debt));
-
-	tell(peer, debt ? task->id : 0,
-	     task->undo ? HOST_UNBIND : task->job.event,
-	     bus_sysfs(s->bus, task->job.dev)->name, task->job.driver);
-	if (!debt)
-		return;
-	debt->peer = peer;
-	list_add_tail(&debt->node, &task->debts);
-}
-
-static void ask_all(struct server *s, struct task *task)
-{
-	struct peer *peer;
-
-	list_for_each_entry(peer, &s->peers, node)
-		if (peer->joined && !peer->closed)
-			ask(s, task, peer);
-}
-
-static bool is_exclusive(enum host_event event)
-{
-	return event != HOST_ERROR && event != HOST_SURPRISE;
-}
-
-static void finish(struct server *s, struct task *task);
-
-static void begin(struct server *s, const struct bus_job *job,
-		  struct peer *from)
-{
-	struct task *task = calloc(1, sizeof(*task));
-
-	if (!task) {
-		if (from && from->waiting)
-			from->ret = -ENOMEM;
-		else if (from)
-			answer(from, -ENOMEM, "%s", strerror(ENOMEM));
-		return;
-	}
-	task->id = ++s->last_id;
-	task->job = *job;
-	task->from = from;
-	/* The best of the answers is wanted, not the worst. */
-	task->ret = job->event == HOST_ERROR ? -ENODEV : 0;
-	INIT_LIST_HEAD(&task->debts);
-	list_add_tail(&task->node, &s->tasks);
-	if (from)
-		from->waiting++;
-	if (is_exclusive(job->event))
-		job->dev->busy = true;
-	ask_all(s, task);
-	if (list_empty(&task->debts))
-		finish(s, task);
-}
-
-static void begin_removal(struct server *s, struct bus_device *dev)
-{
-	struct bus_job job = { .event = HOST_REMOVE, .dev = dev };
-
-	begin(s, &job, NULL);
-}
-
-/* Nobody owes an answer any more. */
-static void finish(struct server *s, struct task *task)
-{
-	struct bus_device *dev = task->job.dev;
-	bool exclusive = is_exclusive(task->job.event);
-
-	if (task->job.event == HOST_BIND && task->ret && !task->undo) {
-		task->undo = true;
-		ask_all(s, task);
-		if (!list_empty(&task->debts))
-			return;
-	}
-	if (exclusive && !task->undo)
-		task->ret = bus_done(s->bus, &task->job);
-	if (exclusive)
-		dev->busy = false;
-	answer_task(task);
-	list_del(&task->node);
-	free(task);
-	if (exclusive && dev->pulled && !dev->removed)
-		begin_removal(s, dev);
-}
-
-/* @peer has paid what it owes for @task, with @ret. */
-static void pay(struct server *s, struct task *task, struct peer *peer, int ret)
-{
-	struct debt *debt;
-
-	list_for_each_entry(debt, &task->debts, node) {
-		if (debt->peer != peer)
-			continue;
-		list_del(&debt->node);
-		free(debt);
-		if (task->job.event == HOST_ERROR)
-			task->ret = ret ? task->ret : 0;
-		else if (ret && !task->ret)
-			task->ret = ret;
-		if (list_empty(&task->debts))
-			finish(s, task);
-		return;
-	}
-}
 
 /* ---- requests ---- */
 
@@ -249,21 +28,22 @@ static void join(struct server *s, struct peer *peer)
 
 	for (; dev < s->bus->devices + s->bus->nr_devices; dev++, sysfs++) {
 		if (dev->removed || dev->pulled) {
-			tell(peer, 0, HOST_REMOVE, sysfs->name, "");
+			peer_tell(peer, 0, HOST_REMOVE, sysfs->name, "");
 			continue;
 		}
 		if (!strcmp(sysfs->driver, dev->first))
 			continue;
 		if (dev->first[0])
-			tell(peer, 0, HOST_UNBIND, sysfs->name, "");
+			peer_tell(peer, 0, HOST_UNBIND, sysfs->name, "");
 		if (sysfs->driver[0])
-			tell(peer, 0, HOST_BIND, sysfs->name, sysfs->driver);
+			peer_tell(peer, 0, HOST_BIND, sysfs->name,
+				  sysfs->driver);
 	}
 	list_for_each_entry(task, &s->tasks, node)
-		if (is_exclusive(task->job.event))
-			ask(s, task, peer);
+		if (task_is_exclusive(task->job.event) && !task->queued)
+			task_ask(s, task, peer);
 	peer->joined = true;
-	send_to(peer, "0 go");
+	peer_send(peer, "0 go");
 }
 
 static void request_write(struct server *s, struct peer *peer, char *path)
@@ -276,16 +56,16 @@ static void request_write(struct server *s, struct peer *peer, char *path)
 		*data++ = '\0';
 	ret = bus_write(s->bus, path, data, s->jobs, &n);
 	if (ret || !n) {
-		answer(peer, ret, "%s", "");
+		peer_answer(peer, ret, "%s", "");
 		return;
 	}
 	/* One more, so that the answer does not come before the last begins. */
 	peer->ret = 0;
 	peer->waiting = 1;
 	for (i = 0; i < n; i++)
-		begin(s, &s->jobs[i], peer);
+		task_begin(s, &s->jobs[i], peer);
 	if (!--peer->waiting)
-		answer(peer, peer->ret, "%s", "");
+		peer_answer(peer, peer->ret, "%s", "");
 }
 
 static void request_list(struct server *s, struct peer *peer)
@@ -297,7 +77,7 @@ static void request_list(struct server *s, struct peer *peer)
 	FILE *out = open_memstream(&text, &len);
 
 	if (!out) {
-		answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
+		peer_answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
 		return;
 	}
 	for (; dev < s->bus->devices + s->bus->nr_devices; dev++, sysfs++) {
@@ -312,9 +92,9 @@ static void request_list(struct server *s, struct peer *peer)
 				    : "");
 	}
 	if (fclose(out))
-		answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
+		peer_answer(peer, -ENOMEM, "%s", strerror(ENOMEM));
 	else
-		answer(peer, 0, "%s", text);
+		peer_answer(peer, 0, "%s", text);
 	free(text);
 }
 
@@ -327,27 +107,34 @@ static void pull_out(struct server *s, struct peer *peer,
 	dev->pulled = true;
 	list_for_each_entry(other, &s->peers, node)
 		if (other->joined)
-			tell(other, 0, HOST_SURPRISE,
-			     bus_sysfs(s->bus, dev)->name, "");
+			peer_tell(other, 0, HOST_SURPRISE,
+				  bus_sysfs(s->bus, dev)->name, "");
 	if (!dev->busy)
-		begin_removal(s, dev);
-	answer(peer, 0, "%s", "");
+		task_begin_removal(s, dev);
+	peer_answer(peer, 0, "%s", "");
 }
 
 static void request_event(struct server *s, struct peer *peer,
 			  enum host_event event, const char *name)
 {
-	struct bus_job job = { .event = event, .dev = bus_find(s->bus, name) };
+	struct bus_job job = { .event = event };
 
-	if (!job.dev || job.dev->pulled)
-		answer(peer, -ENODEV, "%s", "there is no such device");
+	if (event == HOST_ADD)
+		job.dev = bus_find_removed(s->bus, name);
+	else
+		job.dev = bus_find(s->bus, name);
+	if (event == HOST_ADD && !job.dev)
+		peer_answer(peer, -ENODEV, "%s",
+			    "no device of that name is out");
+	else if (!job.dev || (job.dev->pulled && event != HOST_ADD))
+		peer_answer(peer, -ENODEV, "%s", "there is no such device");
 	else if (event == HOST_SURPRISE)
 		pull_out(s, peer, job.dev);
-	else if (is_exclusive(event) && job.dev->busy)
-		answer(peer, -EBUSY, "%s",
-		       "it is being bound, unbound or removed already");
+	else if (task_is_exclusive(event) && job.dev->busy && event != HOST_ADD)
+		peer_answer(peer, -EBUSY, "%s",
+			    "it is being bound, unbound or removed already");
 	else
-		begin(s, &job, peer);
+		task_begin(s, &job, peer);
 }
 
 static void request_ctl(struct server *s, struct peer *peer, const char *word,
@@ -358,6 +145,8 @@ static void request_ctl(struct server *s, struct peer *peer, const char *word,
 		request_list(s, peer);
 	else if (!strcmp(word, "remove"))
 		request_event(s, peer, HOST_REMOVE, name);
+	else if (!strcmp(word, "add"))
+		request_event(s, peer, HOST_ADD, name);
 	else if (!strcmp(word, "surprise"))
 		request_event(s, peer, HOST_SURPRISE, name);
 	else if (!strcmp(word, "error"))
@@ -377,7 +166,7 @@ static void request_answer(struct server *s, struct peer *peer,
 		return;
 	list_for_each_entry(task, &s->tasks, node) {
 		if (task->id == id) {
-			pay(s, task, peer, ret);
+			task_pay(s, task, peer, ret);
 			return;
 		}
 	}
@@ -435,15 +224,16 @@ static void accept_peer(struct server *s)
 /* Nobody waits for it, and it for nobody. */
 static void forget_peer(struct server *s, struct peer *peer)
 {
-	struct task *task, *next;
+	struct task *task;
 
 	peer->joined = false;
 	list_for_each_entry(task, &s->tasks, node)
 		if (task->from == peer)
 			task->from = NULL;
-	/* A task that ends may begin another, at the end of the list. */
-	list_for_each_entry_safe(task, next, &s->tasks, node)
-		pay(s, task, peer, 0);
+again:
+	list_for_each_entry(task, &s->tasks, node)
+		if (task_pay(s, task, peer, 0))
+			goto again;
 	list_del(&peer->node);
 	close(peer->fd);
 	free(peer);

@@ -139,11 +139,12 @@ static void put_frame(struct tree *t)
 		tree_own(t, paths[i]);
 	tree_file(t, "sys/bus/pci", "drivers_autoprobe", 0644, "1\n");
 	tree_file(t, "sys/bus/pci", "drivers_probe", 0200, "%s", "");
+	tree_file(t, "sys/bus/pci", "rescan", 0200, "%s", "");
 }
 
 /* Fills in the processors, which every device is near to: "0-3,8" and the mask
  * 0000010f, in words of 32 bits with the highest first. */
-static void read_cpus(struct tree *t)
+void tree_read_cpus(struct tree *t)
 {
 	u32 mask[CPUS_MAX / 32] = {};
 	unsigned long cpu = 0, last, top = 0;
@@ -205,7 +206,7 @@ int tree_make(const struct rundir *dir, const struct bus *bus,
 	const char *driver;
 	unsigned int i;
 
-	read_cpus(&t);
+	tree_read_cpus(&t);
 	put_frame(&t);
 	put_modules(&t);
 	put_iommu(&t);

@@ -49,6 +49,8 @@ void tree_module(struct tree *t, const char *name, char dir[64]);
 
 /* ---- tree_device.c: devices and groups ---- */
 
+/* Fills in @cpus and @cpu_mask. */
+void tree_read_cpus(struct tree *t);
 void tree_put_device(struct tree *t, const struct host_pci_sysfs *dev);
 void tree_put_groups(struct tree *t, const struct host_pci_sysfs *devices,
 		     unsigned int n);

@@ -115,6 +115,7 @@ static void put_state(struct tree *t, const struct host_pci_sysfs *dev,
 	tree_file(t, dir, "numa_node", 0644, "-1\n");
 	tree_file(t, dir, "power_state", 0444, "D0\n");
 	tree_file(t, dir, "remove", 0220, "%s", "");
+	tree_file(t, dir, "rescan", 0200, "%s", "");
 }
 
 static void device_dir(const struct host_pci_sysfs *dev, char dir[DIR_LEN])
@@ -359,6 +360,21 @@ int tree_device_removed(const struct rundir *dir,
 	unlink_group(&t, dev);
 	rundir_remove_tree(dir->fd, path);
 	update_group(&t, devices, n, dev);
+	return t.err;
+}
+
+/* The opposite. */
+int tree_device_added(const struct rundir *dir,
+		      const struct host_pci_sysfs *devices, unsigned int n,
+		      const struct host_pci_sysfs *dev)
+{
+	struct tree t = { .root = dir->fd };
+
+	tree_read_cpus(&t);
+	tree_put_device(&t, dev);
+	update_group(&t, devices, n, dev);
+	if (dev->grouped)
+		link_group(&t, dev);
 	return t.err;
 }
 

@@ -72,6 +72,9 @@ void tree_own(struct tree *t, const char *path)
 	struct settings_path *paths;
 	unsigned int i;
 
+	/* Programs were told, and it stays so. */
+	if (!s)
+		return;
 	for (i = 0; i < s->nr_paths; i++)
 		if (!strcmp(s->paths[i].name, path))
 			return;

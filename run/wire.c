@@ -8,9 +8,9 @@
 #include <sys/un.h>
 
 const char *const wire_events[WIRE_EVENTS] = {
-	[HOST_BIND] = "bind",	  [HOST_UNBIND] = "unbind",
-	[HOST_REMOVE] = "remove", [HOST_SURPRISE] = "surprise",
-	[HOST_ERROR] = "error",
+	[HOST_BIND] = "bind",	      [HOST_UNBIND] = "unbind",
+	[HOST_REMOVE] = "remove",     [HOST_ADD] = "add",
+	[HOST_SURPRISE] = "surprise", [HOST_ERROR] = "error",
 };
 
 /* By way of the descriptor, as an address has room for 108 letters only. */

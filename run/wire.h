@@ -26,7 +26,7 @@
 
 /* The names of enum host_event. */
 extern const char *const wire_events[];
-#define WIRE_EVENTS 5
+#define WIRE_EVENTS 6
 
 /* Below, system calls are made directly: the preload library uses this too.
  * Negated errnos. */

@@ -18,7 +18,16 @@
 
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct host_config *running; /* life_lock; read without it */
-static struct anyvfio_device **devices; /* life_lock; NULL: removed */
+/**
+ * struct place - where a device is, or was
+ * @dev: NULL: it was removed
+ */
+struct place {
+	struct anyvfio_device *dev;
+	char name[FUNCTION_NAME_LEN];
+};
+
+static struct place *devices; /* life_lock */
 static unsigned int nr_devices; /* life_lock */
 static bool fork_handled; /* life_lock */
 
@@ -54,8 +63,8 @@ static int handle_fork(void)
 static void destroy_devices(void)
 {
 	while (nr_devices)
-		if (devices[--nr_devices])
-			host_pci_destroy(devices[nr_devices]);
+		if (devices[--nr_devices].dev)
+			host_pci_destroy(devices[nr_devices].dev);
 	port_free(devices);
 	devices = NULL;
 }
@@ -74,7 +83,10 @@ static int create_devices(const struct host_config *config)
 			destroy_devices();
 			return PTR_ERR(dev);
 		}
-		devices[nr_devices++] = dev;
+		strscpy(devices[i].name, anyvfio_device_name(dev),
+			sizeof(devices[i].name));
+		devices[i].dev = dev;
+		nr_devices++;
 	}
 	return 0;
 }
@@ -148,42 +160,54 @@ void host_free(void)
 	host_file_free();
 }
 
-/* Its place in @devices, or NULL. */
-static struct anyvfio_device **find_device(const char *name)
+static struct place *find_place(const char *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_devices; i++)
-		if (devices[i] &&
-		    !strcmp(anyvfio_device_name(devices[i]), name))
+		if (!strcmp(devices[i].name, name))
 			return &devices[i];
 	return NULL;
 }
 
+/* A new one, as it was at the start. */
+static int add_device(struct place *place)
+{
+	struct anyvfio_device *dev;
+	unsigned int i = place - devices;
+
+	if (place->dev)
+		return -EEXIST;
+	dev = host_pci_create(running->devices[i], i, running);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	place->dev = dev;
+	return 0;
+}
+
 /* What waits does so without the lock: until it is over nothing but these two
  * happens to the device. */
-static int event_locked(enum host_event event, struct anyvfio_device **place)
+static int event_locked(enum host_event event, struct place *place)
 {
-	switch (event) {
-	case HOST_SURPRISE:
-		host_pci_surprise(*place);
-		return 0;
-	case HOST_ERROR:
-		return host_pci_error(*place);
-	default:
-		return 0;
-	}
+	if (event == HOST_ADD)
+		return add_device(place);
+	if (!place->dev)
+		return -ENODEV;
+	if (event == HOST_SURPRISE)
+		host_pci_surprise(place->dev);
+	return event == HOST_ERROR ? host_pci_error(place->dev) : 0;
 }
 
 int host_event(enum host_event event, const char *name, const char *driver)
 {
-	struct anyvfio_device **place, *dev = NULL;
+	struct anyvfio_device *dev = NULL;
+	struct place *place;
 	int ret = -ENODEV;
 
 	pthread_mutex_lock(&life_lock);
-	place = find_device(name);
+	place = find_place(name);
 	if (place) {
-		dev = *place;
+		dev = place->dev;
 		ret = event_locked(event, place);
 	}
 	pthread_mutex_unlock(&life_lock);
@@ -196,7 +220,7 @@ int host_event(enum host_event event, const char *name, const char *driver)
 		host_pci_unbind(dev);
 	if (event == HOST_REMOVE) {
 		pthread_mutex_lock(&life_lock);
-		*place = NULL;
+		place->dev = NULL;
 		pthread_mutex_unlock(&life_lock);
 		host_pci_destroy(dev);
 	}

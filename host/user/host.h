@@ -54,6 +54,7 @@ enum host_event {
 	HOST_BIND,
 	HOST_UNBIND,
 	HOST_REMOVE,
+	HOST_ADD,
 	HOST_SURPRISE,
 	HOST_ERROR,
 };

@@ -63,7 +63,7 @@ _anyvfio_ctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	case $COMP_CWORD in
 	2) mapfile -t COMPREPLY < <(compgen -W "$(pgrep -x anyvfio)" -- "$cur") ;;
-	3) mapfile -t COMPREPLY < <(compgen -W "list remove surprise error" -- "$cur") ;;
+	3) mapfile -t COMPREPLY < <(compgen -W "list remove add surprise error" -- "$cur") ;;
 	*)
 		# A colon ends a word of bash's: what is typed of the address already.
 		local typed=${COMP_LINE##* }

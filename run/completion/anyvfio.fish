@@ -46,6 +46,6 @@ complete -c anyvfio -n $run -s h -l help -d 'help'
 complete -c anyvfio -n $run -a '(__fish_complete_subcommand --fcs-skip=2 -d --device --dma-entry-limit)'
 
 complete -c anyvfio -n '__anyvfio_at ctl 1' -a '(pgrep -x anyvfio)'
-complete -c anyvfio -n '__anyvfio_at ctl 2' -a 'list remove surprise error'
+complete -c anyvfio -n '__anyvfio_at ctl 2' -a 'list remove add surprise error'
 complete -c anyvfio -n '__anyvfio_at ctl 3' -a '(__anyvfio_bdfs)'
 complete -c anyvfio -n '__anyvfio_at help 1' -a 'run ctl'

@@ -84,6 +84,29 @@ static void B3_removal_asks_and_waits_for_the_last_close(void **state)
 	close(event);
 }
 
+static void added_function_is_a_new_one(void **state)
+{
+	struct client c;
+
+	assert_int_equal(happen(HOST_ADD, ""), -EEXIST);
+	client_open(&c);
+	region_write(&c, 0, 0, 4, 1);
+	assert_int_equal(happen(HOST_SURPRISE, ""), 0);
+	client_close(&c);
+	assert_int_equal(happen(HOST_REMOVE, ""), 0);
+	assert_int_equal(probe.destroys, 1);
+	assert_int_equal(happen(HOST_REMOVE, ""), -ENODEV);
+	assert_int_equal(host_node_open("1", O_RDWR), -ENOENT);
+
+	assert_int_equal(happen(HOST_ADD, ""), 0);
+	assert_int_equal(happen(HOST_ADD, ""), -EEXIST);
+	client_open(&c);
+	assert_int_equal(probe.starts, 2);
+	assert_int_not_equal(config_read(&c, 0x08, 4), 0xffffffff);
+	client_close(&c);
+	assert_int_equal(host_event(HOST_ADD, "0000:09:00.0", ""), -ENODEV);
+}
+
 /* ---- pulled out ---- */
 
 static void pulled_out_function_reads_ones_and_reaches_nothing(void **state)
@@ -231,6 +254,7 @@ int main(void)
 		T(B3_unbound_function_cannot_be_opened_until_it_is_bound),
 		T(binding_is_checked),
 		T(B3_removal_asks_and_waits_for_the_last_close),
+		T(added_function_is_a_new_one),
 		T(pulled_out_function_reads_ones_and_reaches_nothing),
 		T(D1_config_of_a_pulled_out_function_is_ones_but_where_virtual),
 		T(pulled_out_function_is_silent),
