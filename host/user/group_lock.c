@@ -23,8 +23,8 @@ struct held {
 /* A leaf. */
 static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list_head held_groups = { &held_groups, &held_groups };
-static int lock_file = -1; /* held_lock; open from the first lock on: to close
-			    * it would drop all */
+static int lock_file = -1; /* held_lock; open from the first lock to
+			    * host_free(): to close it would drop all */
 static const char *lock_dir; /* the run's, or NULL; set before there are groups */
 
 void host_group_share(const char *rundir)
@@ -144,6 +144,15 @@ void host_group_let_go(int id)
 			set_lock(F_SETLK, F_UNLCK, id, &lock);
 	}
 	pthread_mutex_unlock(&held_lock);
+}
+
+/* Nobody has a group. */
+void host_group_free(void)
+{
+	WARN_ON(!list_empty(&held_groups));
+	if (lock_file >= 0)
+		host_fd_internal_close(lock_file);
+	lock_file = -1;
 }
 
 /* The locks are the parent's, and the number is closed here. */

@@ -5,7 +5,7 @@
  * The child of a fork has a copy of everything, in the state in which the
  * threads of the parent were at that moment, but none of these threads.  It
  * takes nothing over: each file of the host forgets what it had, without asking
- * whether it was whole, and the memory is given up.  vfio_init() and its kin set
+ * whether it was whole (but for the mappings), and the memory is given up.  vfio_init() and its kin set
  * all their state anew.
  */
 #include "internal.h"
@@ -55,7 +55,7 @@ static int handle_fork(void)
 
 	if (fork_handled)
 		return 0;
-	ret = pthread_atfork(NULL, NULL, after_fork);
+	ret = pthread_atfork(host_vma_before_fork, host_vma_forked, after_fork);
 	fork_handled = !ret;
 	return -ret;
 }
@@ -155,6 +155,7 @@ void host_stop(void)
 
 void host_free(void)
 {
+	host_group_free();
 	host_pci_free();
 	host_vma_free();
 	host_file_free();

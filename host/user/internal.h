@@ -71,6 +71,8 @@ void host_group_let_go(int id);
 
 void host_file_after_fork(void);
 void host_fd_after_fork(void);
+void host_vma_before_fork(void);
+void host_vma_forked(void); /* in the parent */
 void host_vma_after_fork(void);
 void host_eventfd_after_fork(void);
 void host_node_after_fork(void);
@@ -84,6 +86,7 @@ void host_fd_exit(void);
 
 /* ---- by host_free() ---- */
 
+void host_group_free(void);
 void host_vma_free(void);
 void host_file_free(void);
 

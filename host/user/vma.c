@@ -45,6 +45,20 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table none;
 static struct table *tables[2] = { &none, &none }; /* written under the lock */
 static u64 version; /* written under the lock */
+/* This thread has the lock; a signal's handler on top of it may fork. */
+static __thread bool changing;
+
+static void lock_tables(void)
+{
+	pthread_mutex_lock(&lock);
+	changing = true;
+}
+
+static void unlock_tables(void)
+{
+	changing = false;
+	pthread_mutex_unlock(&lock);
+}
 
 /* ---- readers ---- */
 
@@ -279,9 +293,9 @@ int host_vma_map(struct port_vma *req, const struct host_vma_ops *ops, void *hw,
 	 * device, whose release comes back here. */
 	if (req->map_flags & MAP_FIXED)
 		host_vma_gone(req->hint, req->size);
-	pthread_mutex_lock(&lock);
+	lock_tables();
 	ret = map_locked(req, &vma, memfd, mem_off);
-	pthread_mutex_unlock(&lock);
+	unlock_tables();
 	return ret;
 }
 
@@ -290,13 +304,13 @@ void host_vma_refresh(void *hw)
 	struct table *table;
 	u64 i;
 
-	pthread_mutex_lock(&lock);
+	lock_tables();
 	table = current_table();
 	for (i = 0; i < table->nr; i++) {
 		if (table->vma[i].hw == hw)
 			WARN_ON(apply_rights(&table->vma[i]));
 	}
-	pthread_mutex_unlock(&lock);
+	unlock_tables();
 }
 
 /* ---- unmapping ---- */
@@ -374,9 +388,9 @@ static int unmap_range(u64 start, u64 len, bool native)
 		slice.start = start;
 		slice.last = last;
 		slice.nr = 0;
-		pthread_mutex_lock(&lock);
+		lock_tables();
 		ret = unmap_locked(&slice, native);
-		pthread_mutex_unlock(&lock);
+		unlock_tables();
 		while (slice.nr)
 			port_file_put(slice.file[--slice.nr]);
 		start = slice.last + 1;
@@ -437,9 +451,9 @@ void host_vma_moved(void *old, size_t old_len, void *new, size_t new_len)
 	if (from == to || !len)
 		return;
 	host_vma_gone(new, new_len);
-	pthread_mutex_lock(&lock);
+	lock_tables();
 	ret = move_locked(from, len, to);
-	pthread_mutex_unlock(&lock);
+	unlock_tables();
 	WARN_ON(ret);
 }
 
@@ -482,13 +496,30 @@ int host_vma_protect(void *addr, size_t len, int prot)
 		return -EINVAL;
 	if (!is_valid((uintptr_t)addr, len))
 		return -ENOMEM;
-	pthread_mutex_lock(&lock);
+	lock_tables();
 	ret = protect_locked((uintptr_t)addr, ALIGN(len, PAGE_SIZE), prot);
-	pthread_mutex_unlock(&lock);
+	unlock_tables();
 	return ret;
 }
 
 /* ---- the child of a fork, and the end ---- */
+
+static __thread bool forking; /* and has the lock for it */
+
+/* Else what is being unmapped may be in the child's table still and somebody
+ * else's memory already. */
+void host_vma_before_fork(void)
+{
+	forking = !changing;
+	if (forking)
+		pthread_mutex_lock(&lock);
+}
+
+void host_vma_forked(void)
+{
+	if (forking)
+		pthread_mutex_unlock(&lock);
+}
 
 /*
  * The device is the parent's: its pages go, the address range stays taken, so
@@ -502,6 +533,7 @@ void host_vma_after_fork(void)
 	u64 i;
 
 	pthread_mutex_init(&lock, NULL);
+	changing = false;
 	for (i = 0; i < table->nr; i++) {
 		vma = &table->vma[i];
 		vma->file = NULL;

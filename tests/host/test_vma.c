@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define BAR 2
 #define BAR_OFF (1ull << 20) /* of the toy's mappings in their BAR */
@@ -15,14 +16,29 @@ enum kind { TRAPPED, READ_DIRECT, PLAIN, KINDS };
 struct hw {
 	int memfd;
 	bool off; /* everything traps */
+	bool slow; /* the map that is under way waits for a fork */
+	bool under_way;
+	bool forking;
 };
 
 static struct hw hw;
+
+/* A while longer than it takes to begin a fork; one that waits goes on then. */
+static void wait_for_fork(struct hw *toy)
+{
+	smp_store_release(&toy->under_way, true);
+	while (!smp_load_acquire(&toy->forking))
+		usleep(1000);
+	usleep(50000);
+}
 
 static int toy_rights(void *data, u32 bar, u64 off, int prot, u64 *len)
 {
 	struct hw *toy = data;
 	u64 page = (off - BAR_OFF) >> PAGE_SHIFT;
+
+	if (toy->slow)
+		wait_for_fork(toy);
 
 	assert_int_equal(bar, BAR);
 	*len = PAGE_SIZE;
@@ -655,6 +671,53 @@ static void reader_finds_what_is_there_whatever_changes_around(void **state)
 	assert_int_equal(toy.released, 1);
 }
 
+/* ---- fork ---- */
+
+static void *map_slowly(void *addr)
+{
+	struct toy toy = new_toy();
+	int fd = toy_open(&toy);
+
+	hw.slow = true;
+	assert_ptr_equal(map_at(fd, addr, 2, 1, PROT_READ, MAP_FIXED), addr);
+	hw.slow = false;
+	host_fd_close(fd);
+	assert_int_equal(unmap(addr, 1), 0);
+	return NULL;
+}
+
+static bool is_there(void *addr)
+{
+	unsigned char page;
+
+	return !mincore(addr, PAGE_SIZE, &page);
+}
+
+/* Else the child would take away what is somebody else's by now, or leave what
+ * is the device's. */
+static void fork_amid_a_change_finds_it_done_or_not_begun(void **state)
+{
+	void *addr = mmap(NULL, PAGE_SIZE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	pthread_atfork(host_vma_before_fork, host_vma_forked,
+		       host_vma_after_fork);
+	munmap(addr, PAGE_SIZE);
+	pthread_create(&thread, NULL, map_slowly, addr);
+	while (!smp_load_acquire(&hw.under_way))
+		usleep(1000);
+	smp_store_release(&hw.forking, true);
+	pid = fork();
+	if (!pid)
+		_exit(is_there(addr) != host_vma_is_ours(addr, PAGE_SIZE));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pthread_join(thread, NULL);
+}
+
 #define vma_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -680,6 +743,7 @@ int main(void)
 		vma_test(bad_ranges_are_einval),
 		vma_test(any_sequence_is_as_the_model_says),
 		vma_test(reader_finds_what_is_there_whatever_changes_around),
+		vma_test(fork_amid_a_change_finds_it_done_or_not_begun),
 	};
 
 	port_warn_fatal = true;
