@@ -42,7 +42,7 @@ struct pcap_link {
 	/* What is received. */
 	pcap_t *in;
 	uint64_t left; /* how often it is played, counting this time */
-	bool endless, any; /* @any: this time there was a packet */
+	bool endless, any; /* @any: this time there was one to receive */
 	bool waiting; /* @pkt is the next one */
 	/* When paced: of @pkt; and when the first was taken, whose time counts as
 	 * that. */
@@ -255,9 +255,9 @@ static bool next_packet(struct net *n, struct pcap_link *link)
 			stop_playing(link);
 			return false;
 		}
-		link->any = true;
 		if (!header->caplen || header->caplen > NET_MAX_LEN)
 			continue;
+		link->any = true;
 		link->pkt.nr = 1;
 		link->pkt.len = header->caplen;
 		link->pkt.piece[0].iov_base = (void *)data;

@@ -4,70 +4,15 @@
  * device looks at it, and a loop behind it.  Nothing may be touched outside of
  * what is mapped, held longer than a round, or go on for ever.
  */
-#include "fuzz.h"
-#include "../models/fake_device.h"
-#include "../models/still_mover.h"
-#include "../../devices/virtio_net/vnet.h"
+#include "vnet.h"
 
-#include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 
 #define OPS_MAX 200
-#define RING 16
-#define PAIRS 2
-#define QUEUES (2 * PAIRS + 1)
-#define RINGS_AT FAKE_IOVA
-#define MAPPING 0x10000u
-#define REACH (3 * MAPPING) /* of the memory: what pages may be missing */
+#define REACH (3 * 0x10000u) /* of the memory: what pages may be missing */
 
-static struct anyvfio_device *dev;
-static struct vnet net;
 static uint32_t noise; /* state of what changes memory behind the device */
 static unsigned int accesses;
-
-/* ---- what the other files of the model do ---- */
-
-const struct net_backend net_pcap, net_tap;
-
-int net_pcap_check(struct net *n)
-{
-	return -EINVAL;
-}
-
-static const struct net_card card = {
-	.deliver = vnet_deliver,
-	.deliver_end = vnet_deliver_end,
-};
-
-static void on_driver_ok(struct virtio *v)
-{
-	net.mergeable = virtio_has(v, VIRTIO_NET_F_MRG_RXBUF);
-	net.header = net.mergeable || virtio_has(v, VIRTIO_F_VERSION_1) ? 12
-									: 10;
-	net.ctrl = virtio_has(v, VIRTIO_NET_F_MQ) ? 2 * PAIRS : 2;
-	net.net.driver_ok = true;
-}
-
-static void on_reset(struct virtio *v)
-{
-	net.net.driver_ok = false;
-	net.net.pairs = 1;
-	net.net.starved = false;
-	net.net.absent = false;
-	vnet_filter_reset(&net);
-}
-
-static void on_destroy(struct virtio *v)
-{
-}
-
-static const struct virtio_type type = {
-	.id = VIRTIO_ID_NET,
-	.legacy_device = 0x1000,
-	.reset = on_reset,
-	.driver_ok = on_driver_ok,
-	.destroy = on_destroy,
-};
 
 /* ---- the driver ---- */
 
@@ -82,72 +27,13 @@ static void before(struct anyvfio_device *d)
 		d->dma[noise >> 8 & 0xfff] ^= 1u << (noise >> 24 & 7);
 }
 
-static uint64_t ring_at(unsigned int queue)
-{
-	return RINGS_AT + queue * 0x400;
-}
-
-static void set64(unsigned int reg, uint64_t val)
-{
-	fake_bar_write(dev, 4, reg, 4, (uint32_t)val);
-	fake_bar_write(dev, 4, reg + 4, 4, val >> 32);
-}
-
-/* As a driver would; so that not all inputs have to find out. */
-static void set_up(struct fuzz_in *in)
+static void set_up_some(struct fuzz_in *in)
 {
 	uint64_t features = net.v.offered & ~(uint64_t)fuzz_u32(in);
-	unsigned int q;
 
 	if (fuzz_below(in, 2))
 		features &= ~VIRTIO_BIT(VIRTIO_F_RING_PACKED);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 0);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 3);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 0);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GF, 4, (uint32_t)features);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_GF, 4, features >> 32);
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 11);
-	for (q = 0; q < QUEUES; q++) {
-		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
-		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_SIZE, 2, RING);
-		set64(VIRTIO_PCI_COMMON_Q_DESCLO, ring_at(q));
-		set64(VIRTIO_PCI_COMMON_Q_AVAILLO, ring_at(q) + 0x100);
-		set64(VIRTIO_PCI_COMMON_Q_USEDLO, ring_at(q) + 0x200);
-		fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
-	}
-	fake_bar_write(dev, 4, VIRTIO_PCI_COMMON_STATUS, 1, 15);
-}
-
-#define BUFFERS_AT (FAKE_IOVA + 0x1800)
-#define COMMAND_AT (FAKE_IOVA + 0x1700)
-
-/* Where the device looks next, @ahead descriptors on. */
-static void put_desc(struct virtq *vq, unsigned int ahead, uint64_t addr,
-		     uint32_t len, uint16_t flags)
-{
-	uint64_t ring = ring_at(vq->index);
-	struct vring_packed_desc *packed = fake_ptr(dev, ring);
-	struct vring_desc *split = fake_ptr(dev, ring);
-	unsigned int slot = vq->avail % RING + ahead;
-	bool wrap = vq->avail_wrap != (slot >= RING);
-
-	slot %= RING;
-	if (vq->packed)
-		packed[slot] = (struct vring_packed_desc){
-			addr, len, slot, flags | (wrap ? 0x80 : 0x8000)
-		};
-	else
-		split[slot] = (struct vring_desc){ addr, len, flags,
-						   (slot + 1) % RING };
-}
-
-static void make_available(struct virtq *vq, unsigned int ahead)
-{
-	struct vring_avail *avail = fake_ptr(dev, ring_at(vq->index) + 0x100);
-
-	avail->ring[avail->idx % RING] = (vq->avail + ahead) % RING;
-	avail->idx++;
+	set_up(features);
 }
 
 /* One descriptor with anything in it. */
@@ -289,7 +175,7 @@ static void step(struct fuzz_in *in)
 {
 	switch (fuzz_below(in, 11)) {
 	case 0:
-		set_up(in);
+		set_up_some(in);
 		break;
 	case 1:
 		add(in);
@@ -321,45 +207,18 @@ static void step(struct fuzz_in *in)
 	}
 }
 
-static int create(struct anyvfio_device *d)
-{
-	memset(&net, 0, sizeof(net));
-	net.v.dev = d;
-	net.v.type = &type;
-	net.v.offered = VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |
-			VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) |
-			VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) |
-			VIRTIO_BIT(VIRTIO_NET_F_MQ);
-	net.v.config = (uint8_t *)&net.config;
-	net.v.config_len = 20;
-	net.v.nr_queues = QUEUES;
-	net.net.dev = d;
-	net.net.card = &card;
-	net.net.backend = &net_loop;
-	net.max_pairs = PAIRS;
-	net.mem.dev = d;
-	return virtio_create(&net.v);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const options[] = { "packed=on", "ring=64", NULL };
-	static const struct anyvfio_model model = { .create = create };
 	struct fuzz_in in = { data, size };
 	unsigned int i;
 
 	noise = 0;
-	dev = fake_create(&model, options);
-	FUZZ_CHECK(dev);
-	dev->own_lock = true;
-	dev->mapping = MAPPING;
+	begin();
 	dev->before = before;
-	net_tx_queue(&net, 0)->only_read = true;
-	fake_start(dev);
-	set_up(&in);
+	set_up_some(&in);
 	noise = fuzz_below(&in, 2) ? fuzz_u32(&in) : 0;
 	for (i = 0; i < OPS_MAX && in.left; i++)
 		step(&in);
-	fake_destroy(dev);
+	end();
 	return 0;
 }
