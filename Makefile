@@ -9,7 +9,8 @@
 #                   the story of one run, FAULT= as a report prints it; make sim-night: ten million orders
 #   make fuzz       no end of inputs      FUZZ_SECONDS=60
 #   make model      random calls on the core and on a model of the spec, on both hosts; SEED=n tells one
-#   make mutate     plants mistakes in the core, type1 and the PCI driver; N=60 some of them (all: hours)
+#   make mutate     plants mistakes in the core, type1 and the PCI driver: 520 of them, N=60 fewer, N=all
+#                   all (hours); SEED=n others, 0: never the same
 #   make coverage   branches of these that the tests reach, with a floor
 #   make soak       many threads and processes   SECONDS=60, SAN=address or thread
 #   make check      boundary, style, static analysis
@@ -26,7 +27,9 @@ SAN ?=
 B := build$(if $(SAN),-$(SAN))
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+N ?= 520
 SECONDS ?= 60
+N ?= 520
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
@@ -72,7 +75,7 @@ fuzz:
 
 mutate: all
 	@tools/deps check
-	@tests/mutate/mutate $(B) $(if $(N),-n $(N) -s $(if $(SEED),$(SEED),0)) -l $(B)/mutate.log
+	@tests/mutate/mutate $(B) -n $(N) -s $(if $(SEED),$(SEED),1) -l $(B)/mutate.log
 
 coverage: deps-build
 	@tools/deps coverage
