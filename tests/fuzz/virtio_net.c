@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	noise = 0;
 	begin();
-	dev->before = before;
+	fake_watch(dev, before);
 	set_up_some(&in);
 	noise = fuzz_below(&in, 2) ? fuzz_u32(&in) : 0;
 	for (i = 0; i < OPS_MAX && in.left; i++)

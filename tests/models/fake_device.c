@@ -446,6 +446,7 @@ void anyvfio_device_report_error(struct anyvfio_device *dev)
 
 /* ---- threads ---- */
 
+/* @dev: NULL when it is of several devices. */
 struct anyvfio_thread {
 	struct anyvfio_device *dev;
 	pthread_t id;
@@ -477,12 +478,12 @@ int anyvfio_thread_start(struct anyvfio_device *dev, const char *name,
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
-	new->dev = dev;
+	new->dev = dev->shared_threads ? NULL : dev;
 	new->fn = fn;
 	new->priv = priv;
-	fake_dma_shared(true);
 	MUST(!pthread_create(&new->id, NULL, thread_main, new));
-	dev->threads++;
+	if (new->dev)
+		dev->threads++;
 	*thread = new;
 	return 0;
 }
@@ -491,11 +492,14 @@ void anyvfio_thread_join(struct anyvfio_thread *thread)
 {
 	struct anyvfio_device *dev = thread->dev;
 
-	MUST(fake_locked_by_me(dev));
-	anyvfio_device_unlock(dev);
-	pthread_join(thread->id, NULL);
-	anyvfio_device_lock(dev);
-	fake_dma_shared(false);
-	dev->threads--;
+	if (dev) {
+		MUST(fake_locked_by_me(dev));
+		anyvfio_device_unlock(dev);
+	}
+	MUST(!pthread_join(thread->id, NULL));
+	if (dev) {
+		anyvfio_device_lock(dev);
+		dev->threads--;
+	}
 	free(thread);
 }

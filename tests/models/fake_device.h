@@ -56,8 +56,7 @@ struct anyvfio_device {
 	/* The lock guards what follows. */
 	uint8_t *dma;
 	uint64_t mapping; /* mappings end at multiples of this */
-	/* Called before each access: the memory may change at any time. */
-	void (*before)(struct anyvfio_device *dev);
+	void (*before)(struct anyvfio_device *dev); /* fake_watch() */
 	bool bus_master;
 	bool hole[FAKE_DMA_SIZE / FAKE_PAGE]; /* not mapped */
 	bool read_only[FAKE_DMA_SIZE / FAKE_PAGE]; /* devices may not write */
@@ -68,6 +67,7 @@ struct anyvfio_device {
 	bool level;
 	unsigned int errors; /* anyvfio_device_report_error() */
 	unsigned int threads;
+	bool shared_threads; /* several devices have them: they may outlive it */
 	bool no_threads;
 	unsigned int messages; /* anyvfio_device_error() */
 };
@@ -105,6 +105,10 @@ uint64_t fake_read64(struct anyvfio_device *dev, uint64_t off);
 
 /* The program's view of DMA memory. */
 void *fake_ptr(struct anyvfio_device *dev, uint64_t iova);
+/* Accesses of one device's memory, in one thread: checked to stay in it, and
+ * @before is called before each: the memory may change at any time.  Or NULL. */
+void fake_watch(struct anyvfio_device *dev,
+		void (*before)(struct anyvfio_device *dev));
 void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole);
 /* The program unmaps its own memory while it stays mapped for the device. */
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova);
@@ -114,7 +118,5 @@ void fake_map_again(struct anyvfio_device *dev, uint64_t iova);
 bool fake_locked_by_me(const struct anyvfio_device *dev);
 void fake_dma_init(struct anyvfio_device *dev);
 void fake_dma_exit(struct anyvfio_device *dev);
-/* One reason more, or less, to copy with care: a thread, or a page that is gone. */
-void fake_dma_shared(bool more);
 
 #endif /* TEST_MODELS_FAKE_DEVICE_H */

@@ -9,11 +9,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* How many reasons there are that copies go by system call. */
-static unsigned int shared;
-/* Copies do not say whose memory it is: the last device made, as one alone is
- * looked into. */
-static struct anyvfio_device *hooked;
+/* Pages that the program unmapped. */
+static unsigned int absent;
+/* Copies do not say whose memory it is: of one device, if a test says so. */
+static struct anyvfio_device *watched;
 
 void fake_dma_init(struct anyvfio_device *dev)
 {
@@ -21,19 +20,20 @@ void fake_dma_init(struct anyvfio_device *dev)
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	MUST(dev->dma != MAP_FAILED);
 	dev->mapping = FAKE_MAPPING;
-	hooked = dev;
 }
 
 void fake_dma_exit(struct anyvfio_device *dev)
 {
-	if (hooked == dev)
-		hooked = NULL;
+	if (watched == dev)
+		watched = NULL;
 	munmap(dev->dma, FAKE_DMA_SIZE);
 }
 
-void fake_dma_shared(bool more)
+void fake_watch(struct anyvfio_device *dev,
+		void (*before)(struct anyvfio_device *dev))
 {
-	__atomic_fetch_add(&shared, more ? 1 : -1, __ATOMIC_RELAXED);
+	watched = dev;
+	dev->before = before;
 }
 
 /* Bytes from @iova that the device may reach; 0: a fault. */
@@ -144,9 +144,36 @@ int anyvfio_dma_map_whole(struct anyvfio_device *dev, uint64_t iova, bool write,
 	return anyvfio_dma_map(dev, start, dev->mapping, write, dma);
 }
 
-/* By system call when the memory may not be there, or others are in it: they are
- * a program's and a device's, which no tool need compare. */
-static int copy_shared(void *to, const void *from, size_t len)
+/* An aligned piece is one access, and what was copied before it is there. */
+#define COPY_ONE(type)                                                         \
+	do {                                                                   \
+		type val;                                                      \
+		if (out) {                                                     \
+			memcpy(&val, mine, sizeof(val));                       \
+			__atomic_store_n((type *)user, val, __ATOMIC_RELEASE); \
+		} else {                                                       \
+			val = __atomic_load_n((const type *)user,              \
+					      __ATOMIC_ACQUIRE);               \
+			memcpy(mine, &val, sizeof(val));                       \
+		}                                                              \
+	} while (0)
+
+static void copy_present(void *mine, void *user, size_t len, bool out)
+{
+	if (len == 2 && !((uintptr_t)user % 2))
+		COPY_ONE(uint16_t);
+	else if (len == 4 && !((uintptr_t)user % 4))
+		COPY_ONE(uint32_t);
+	else if (len == 8 && !((uintptr_t)user % 8))
+		COPY_ONE(uint64_t);
+	else if (out)
+		memmove(user, mine, len);
+	else
+		memmove(mine, user, len);
+}
+
+/* By system call, which answers when the memory is not there. */
+static int copy_absent(void *to, const void *from, size_t len)
 {
 	struct iovec local = { to, len }, remote = { (void *)from, len };
 
@@ -158,28 +185,29 @@ static int copy_shared(void *to, const void *from, size_t len)
 
 /* Who is between two pieces may change what is there, and no piece is larger than
  * the memory. */
-static int copy_user(void *to, const void *from, const void *user, size_t len)
+static int copy_user(void *mine, void *user, size_t len, bool out)
 {
 	const uint8_t *p = user;
 
-	if (hooked && hooked->before)
-		hooked->before(hooked);
-	if (hooked && p >= hooked->dma && p < hooked->dma + FAKE_DMA_SIZE)
-		MUST(len <= (size_t)(hooked->dma + FAKE_DMA_SIZE - p));
-	if (__atomic_load_n(&shared, __ATOMIC_RELAXED))
-		return copy_shared(to, from, len);
-	memmove(to, from, len);
+	if (watched && watched->before)
+		watched->before(watched);
+	if (watched && p >= watched->dma && p < watched->dma + FAKE_DMA_SIZE)
+		MUST(len <= (size_t)(watched->dma + FAKE_DMA_SIZE - p));
+	if (__atomic_load_n(&absent, __ATOMIC_RELAXED))
+		return out ? copy_absent(user, mine, len)
+			   : copy_absent(mine, user, len);
+	copy_present(mine, user, len, out);
 	return 0;
 }
 
 int anyvfio_dma_copy_in(void *dst, const void *user, size_t len)
 {
-	return copy_user(dst, user, user, len);
+	return copy_user(dst, (void *)user, len, false);
 }
 
 int anyvfio_dma_copy_out(void *user, const void *src, size_t len)
 {
-	return copy_user(user, src, user, len);
+	return copy_user((void *)src, user, len, true);
 }
 
 void *fake_ptr(struct anyvfio_device *dev, uint64_t iova)
@@ -196,12 +224,12 @@ void fake_set_hole(struct anyvfio_device *dev, uint64_t iova, bool hole)
 /* No access is as good as no memory, and nothing else can come to lie there. */
 void fake_unmap_behind(struct anyvfio_device *dev, uint64_t iova)
 {
-	fake_dma_shared(true);
+	__atomic_fetch_add(&absent, 1, __ATOMIC_RELAXED);
 	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_NONE));
 }
 
 void fake_map_again(struct anyvfio_device *dev, uint64_t iova)
 {
 	MUST(!mprotect(fake_ptr(dev, iova), FAKE_PAGE, PROT_READ | PROT_WRITE));
-	fake_dma_shared(false);
+	__atomic_fetch_sub(&absent, 1, __ATOMIC_RELAXED);
 }

@@ -14,6 +14,7 @@ struct mover {
 static struct mover still;
 uint64_t still_time;
 unsigned int still_wakes;
+bool still_busy;
 
 uint64_t net_now(void)
 {
@@ -77,7 +78,7 @@ static unsigned int move_port(struct net *n)
 
 	if (!n->driver_ok)
 		return 0;
-	moved = n->card->transmit(n, false);
+	moved = n->card->transmit(n, still_busy);
 	if (n->backend->flush)
 		n->backend->flush(n);
 	if (n->backend->receive) {

@@ -10,7 +10,9 @@
 
 extern uint64_t still_time;
 extern unsigned int still_wakes;
+extern bool still_busy; /* it need not be told of what comes */
 
 /* One round of all ports: how many packets moved. */
 unsigned int still_move(void);
+
 #endif /* TEST_MODELS_STILL_MOVER_H */

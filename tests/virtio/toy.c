@@ -89,6 +89,7 @@ struct toy *toy_create(const char *const *options)
 	if (!dev)
 		return NULL;
 	dev->own_lock = true;
+	fake_watch(dev, NULL);
 	fake_start(dev);
 	return dev->priv;
 }
