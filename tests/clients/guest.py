@@ -31,7 +31,7 @@ class GuestTest(ClientTest):
         """A kernel, an initramfs and a command line; their directory.  The
         guest waits for its disk, which its driver finds in its own time."""
         made = self.path("made")
-        command = f"until [ -b {disk} ]; do sleep 0.1; done; {command}"
+        command = f"until [ -e {disk} ]; do sleep 0.1; done; {command}"
         subprocess.run([os.path.join(VM, "vmrun"), "-o", made, "-m", modules,
                         "-a", more,
                         *(["-c", copy] if copy else []), "-e", command],

@@ -235,6 +235,70 @@ class Devices(GuestTest):
         self.assertIn("0x1234 0x11e8", said)
 
 
+class Network(GuestTest):
+    """Two cards on one wire, by the drivers of Debian's kernel, each in a world
+    of its own, or nothing is sent."""
+
+    FAR = "unshare -n sleep 1000 & far=$!; sleep 1; ip link set eth1 netns $far"
+    UP = ("ip addr add 10.0.0.1/24 dev eth0; ip link set eth0 up;"
+          "over() { nsenter -t $far -n \"$@\"; };"
+          "over ip addr add 10.0.0.2/24 dev eth1; over ip link set eth1 up;"
+          "until ping -c 1 -W 1 10.0.0.2 >/dev/null; do :; done")
+    # To a program whose own input has no end: it reads to that of the sender.
+    SEND = ("mkfifo /tmp/in; over nc -l -p 9 <>/tmp/in >/tmp/got & there=$!;"
+            "until nc 10.0.0.2 9 </tmp/sent; do sleep 0.1; done; wait $there")
+
+    def runs_linux(self, accel):
+        """When nothing of ours is there."""
+        made = self.make("true", "", disk="/dev/null")
+        qemu = self.qemu([], "-accel", accel, *self.serials(),
+                         *self.direct(made))
+        try:
+            subprocess.run(qemu[1:], stdin=subprocess.DEVNULL, timeout=40,
+                           capture_output=True, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return client.read(self.path("status")).strip() == "rc 0 taint 0."
+
+    def exchange(self, card, modules, *args):
+        """What the far end got of 4 MiB, by packets that raise interrupts."""
+        made = self.make(";".join([
+            self.FAR, self.UP, "ping -c 5 -i 0.2 -s 1400 10.0.0.2",
+            "over ping -c 5 -i 0.2 -s 60 10.0.0.1",
+            "dd if=/dev/urandom of=/tmp/sent bs=64k count=64 2>/dev/null",
+            self.SEND, "cd /tmp", "sha256sum sent got",
+            "over cat /proc/net/dev", "cat /proc/interrupts"]),
+            modules, disk="/sys/class/net/eth1")
+        said = self.run_guest([f"{card},peer=0000:02:00.0", card],
+                              *self.direct(made), *args)
+        self.assertEqual(said.count("5 packets transmitted, 5 packets received,"
+                                    " 0% packet loss"), 2, said)
+        sums = re.findall("([0-9a-f]{64})  (sent|got)", said)
+        self.assertEqual([name for _, name in sums], ["sent", "got"], said)
+        self.assertEqual(sums[0][0], sums[1][0])
+        # Not lost and sent again, either.
+        got = re.search(r"eth1: *(\d+) +(\d+) +(\d+) +(\d+)", said)
+        self.assertGreater(int(got[1]), 4 * MB)
+        self.assertEqual((got[3], got[4]), ("0", "0"), said)
+        return said
+
+    def test_e1000(self, *args):
+        said = self.exchange("e1000", "e1000", *args)
+        self.assertRegex(said, r"IO-APIC .*eth0")
+        self.assertGreater(interrupts(said, "eth0"), 16)
+        self.assertGreater(interrupts(said, "eth1"), 16)
+
+    def test_virtio_net(self, *args):
+        said = self.exchange("virtio-net", "virtio_pci,virtio_net", *args)
+        self.assertGreater(interrupts(said, "virtio1-input"), 16)
+
+    def test_both_with_kvm(self):
+        if not has_kvm() or not self.runs_linux("kvm"):
+            self.skipTest("no KVM that starts a Linux")
+        self.test_e1000("-accel", "kvm")
+        self.test_virtio_net("-accel", "kvm")
+
+
 class Nested(GuestTest):
     def test_the_kernels_vfio_in_a_guest_drives_edu_here(self):
         """An IOMMU of QEMU's, the stock VFIO, and a program on it: its MAP_DMA
