@@ -139,6 +139,8 @@ int sim_touch(void *dst, const void *src, size_t len);
 void sim_file_put_later(struct sim_task *task);
 /* A file of a test's or the host's own, with a descriptor. */
 struct port_file *sim_file_new(const struct port_file_ops *ops, void *priv);
+/* As port_file_get(), under any lock. */
+struct port_file *sim_file_get(int fd);
 extern struct list_head sim_nodes; /* node.c, which needs the core */
 int sim_file_open(const char *name, const struct port_file_ops *ops,
 		  void *priv);

@@ -81,9 +81,10 @@ u64 sim_eventfd_read(int fd)
 
 /* ---- the port ---- */
 
+/* Under any lock: an eventfd's end is nobody's business but its own. */
 struct port_eventfd *port_eventfd_get(int fd)
 {
-	struct port_file *file = port_file_get(fd);
+	struct port_file *file = sim_file_get(fd);
 	struct port_eventfd *eventfd;
 
 	if (IS_ERR(file))
