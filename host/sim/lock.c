@@ -217,17 +217,26 @@ void sim_lock_freed(const void *start, size_t size)
 void init_completion(struct completion *done)
 {
 	done->done = 0;
+	done->made = COMPLETION_MADE;
+}
+
+static void check_made(const struct completion *done)
+{
+	if (done->made != COMPLETION_MADE)
+		sim_bug("a completion is used that was never initialised");
 }
 
 void reinit_completion(struct completion *done)
 {
 	sim_point();
+	check_made(done);
 	done->done = 0;
 }
 
 void complete(struct completion *done)
 {
 	sim_point();
+	check_made(done);
 	sim_release(done);
 	done->done++;
 	sim_trace("completes what %s waits for",
@@ -247,6 +256,7 @@ int port_wait(struct completion *done, unsigned int ms, bool interruptible)
 	int ret = 0;
 
 	WARN_ON(sim_held()->nr);
+	check_made(done);
 	if (interruptible && sim_fails(SIM_INTERRUPT))
 		return -EINTR;
 	sim_point();

@@ -65,7 +65,10 @@ void up_write(struct rw_semaphore *sem);
 
 struct completion {
 	unsigned int done;
+	unsigned int made; /* COMPLETION_MADE: zeroed memory is none yet */
 };
+
+#define COMPLETION_MADE 0xc0313e7eu
 
 void init_completion(struct completion *done);
 void reinit_completion(struct completion *done);

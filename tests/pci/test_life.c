@@ -173,6 +173,30 @@ static void read_line(int fd, char *line, size_t size)
 	line[len] = '\0';
 }
 
+static void B3_unbinding_says_that_the_user_was_asked(void **state)
+{
+	int fd = new_eventfd(), fds[2];
+	pthread_t thread;
+	char line[256];
+
+	fake_bind(fake);
+	user_open(&user, fake);
+	assert_int_equal(set_eventfds(&user, VFIO_PCI_REQ_IRQ_INDEX, 0, 1, &fd),
+			 0);
+	assert_int_equal(pipe(fds), 0);
+	host_log_set(fds[1], PORT_INFO);
+	pthread_create(&thread, NULL, unbind, NULL);
+	eventfd_wait(fd);
+	user_close(&user);
+	finish(thread);
+	host_log_set(STDERR_FILENO, PORT_ERR);
+	close(fds[1]);
+	read_line(fds[0], line, sizeof(line));
+	assert_non_null(strstr(line, "0000:01:00.0: the user was asked"));
+	close(fds[0]);
+	close(fd);
+}
+
 static void
 B3_unbinding_names_a_function_whose_user_takes_no_requests(void **state)
 {
@@ -268,6 +292,7 @@ int main(void)
 		test(close_forgets_that_the_function_slept),
 		test(D3_module_is_held_while_the_function_is_open),
 		test(B3_unbinding_signals_req_and_waits_for_the_close),
+		test(B3_unbinding_says_that_the_user_was_asked),
 		test(B3_unbinding_names_a_function_whose_user_takes_no_requests),
 		test(binding_a_device_in_no_group_is_einval),
 		test(B2_binding_twice_is_ebusy),
