@@ -3,8 +3,10 @@
  * A pci_dev as the hardware of the PCI bus driver.
  *
  * Locks: bars_lock (rwsem) guards bars_on, and with it which mappings of the
- * BARs have pages, and inodes; page faults read it, below mmap_lock. intx_lock (spinlock, taken
- * in interrupts) guards the state of INTx.
+ * BARs have pages, and inodes; page faults read it, below mmap_lock. The reset of a
+ * bus holds those of all its functions, in the order of the bus, under the locks of
+ * their devices; so each is a class of its own to lockdep. intx_lock (spinlock,
+ * taken in interrupts) guards the state of INTx.
  */
 #ifndef ANYVFIO_KERNEL_PCI_H
 #define ANYVFIO_KERNEL_PCI_H
@@ -31,6 +33,7 @@ struct pci_hw {
 	struct mutex map_lock; /* of the two above */
 
 	struct rw_semaphore bars_lock;
+	struct lock_class_key bars_lock_key;
 	bool bars_on;
 	struct list_head inodes; /* of descriptors that mapped a BAR; held */
 

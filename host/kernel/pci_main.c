@@ -276,6 +276,22 @@ static void describe(struct pci_dev *pdev, struct vfio_pci_info *info)
 
 /* ---- the driver ---- */
 
+static void hw_init(struct pci_hw *hw)
+{
+	mutex_init(&hw->map_lock);
+	lockdep_register_key(&hw->bars_lock_key);
+	init_rwsem(&hw->bars_lock);
+	lockdep_set_class(&hw->bars_lock, &hw->bars_lock_key);
+	INIT_LIST_HEAD(&hw->inodes);
+	spin_lock_init(&hw->intx_lock);
+}
+
+static void hw_free(struct pci_hw *hw)
+{
+	lockdep_unregister_key(&hw->bars_lock_key);
+	kfree(hw);
+}
+
 static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct vfio_pci_info info = {};
@@ -294,10 +310,7 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!hw)
 		return -ENOMEM;
 	hw->pdev = pdev;
-	mutex_init(&hw->map_lock);
-	init_rwsem(&hw->bars_lock);
-	INIT_LIST_HEAD(&hw->inodes);
-	spin_lock_init(&hw->intx_lock);
+	hw_init(hw);
 	describe(pdev, &info);
 	/* Once bound it can be opened, and so be reset. */
 	pci_set_drvdata(pdev, hw);
@@ -312,7 +325,7 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_free:
 	pci_set_drvdata(pdev, NULL);
-	kfree(hw);
+	hw_free(hw);
 	return ret;
 }
 
@@ -337,7 +350,7 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 	pm_runtime_forbid(&pdev->dev);
 	if (hw->needs_reset)
 		late_reset(pdev);
-	kfree(hw);
+	hw_free(hw);
 }
 
 static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
