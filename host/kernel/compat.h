@@ -22,8 +22,10 @@
 #define compat_devnode_dev struct device
 /* 6.8 took the count away */
 #define compat_eventfd_signal(ctx) eventfd_signal(ctx, 1)
-/* 6.11: a domain is for a device, no longer for a bus */
-#define compat_domain_alloc(dev) iommu_domain_alloc((dev)->bus)
+/* 6.11: a domain is for a device, no longer for a bus, and tells its error. A
+ * device in a group has an IOMMU: what there was none of is memory. */
+#define compat_domain_alloc(dev) \
+	(iommu_domain_alloc((dev)->bus) ?: ERR_PTR(-ENOMEM))
 /* 6.3 added how to allocate */
 #define compat_iommu_map(domain, iova, phys, size, prot) \
 	iommu_map(domain, iova, phys, size, prot)

@@ -170,15 +170,17 @@ static int first_device(struct device *dev, void *data)
 static struct iommu_space *space_alloc(struct device *dev)
 {
 	struct iommu_space *space;
+	void *err;
 
 	space = kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&space->members);
 	space->domain = compat_domain_alloc(dev);
-	if (IS_ERR_OR_NULL(space->domain)) {
+	if (IS_ERR(space->domain)) {
+		err = space->domain;
 		kfree(space);
-		return ERR_PTR(-EIO);
+		return err;
 	}
 	return space;
 }
