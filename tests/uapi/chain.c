@@ -4,6 +4,7 @@
 #include "uapi.h"
 
 #include <err.h>
+#include <poll.h>
 
 struct uapi uapi;
 void *const volatile bad_ptr = (void *)16;
@@ -89,6 +90,13 @@ struct chain open_device(void)
 	return chain;
 }
 
+struct chain open_named(const char *group, const char *device)
+{
+	uapi.group_path = group;
+	uapi.device_name = device;
+	return open_device();
+}
+
 void close_chain(struct chain *chain)
 {
 	if (chain->device >= 0)
@@ -107,6 +115,59 @@ void *page_alloc(size_t size)
 	if (addr == MAP_FAILED)
 		err(2, "mmap");
 	return addr;
+}
+
+/* ---- calls ---- */
+
+long map_dma(int container, uint64_t iova, const void *vaddr, uint64_t size,
+	     uint32_t flags)
+{
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.flags = flags,
+		.vaddr = (uintptr_t)vaddr,
+		.iova = iova,
+		.size = size,
+	};
+
+	return call(ioctl(container, VFIO_IOMMU_MAP_DMA, &arg));
+}
+
+long unmap_dma(int container, uint64_t iova, uint64_t size, uint32_t flags)
+{
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.flags = flags,
+		.iova = iova,
+		.size = size,
+	};
+	long ret = call(ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg));
+
+	return ret ? ret : (long)arg.size;
+}
+
+long set_trigger(int device, uint32_t index, int fd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(int)];
+	struct vfio_irq_set *irq = (void *)buf;
+
+	irq->argsz = sizeof(buf);
+	irq->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	irq->index = index;
+	irq->start = 0;
+	irq->count = 1;
+	memcpy(irq->data, &fd, sizeof(fd));
+	return call(ioctl(device, VFIO_DEVICE_SET_IRQS, irq));
+}
+
+long await(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	if (poll(&poll_fd, 1, 60000) != 1 || read(fd, &n, sizeof(n)) < 0)
+		return 0;
+	return n;
 }
 
 int check_summary(void)

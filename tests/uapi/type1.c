@@ -3,42 +3,20 @@
 #include "uapi.h"
 
 #define PAGE 4096ul
-#define RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
+#define RW DMA_RW
 #define IOVA 0x100000ul
 
 static int container;
 static char *memory;
 
-static long map(uint64_t iova, void *vaddr, uint64_t size, uint32_t flags)
+static long map(uint64_t iova, const void *vaddr, uint64_t size, uint32_t flags)
 {
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = flags,
-		.vaddr = (uintptr_t)vaddr,
-		.iova = iova,
-		.size = size,
-	};
-
-	return call(ioctl(container, VFIO_IOMMU_MAP_DMA, &arg));
-}
-
-/* The size unmapped, or a negated errno. */
-static long unmap_flags(uint64_t iova, uint64_t size, uint32_t flags)
-{
-	struct vfio_iommu_type1_dma_unmap arg = {
-		.argsz = sizeof(arg),
-		.flags = flags,
-		.iova = iova,
-		.size = size,
-	};
-	long ret = call(ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg));
-
-	return ret ? ret : (long)arg.size;
+	return map_dma(container, iova, vaddr, size, flags);
 }
 
 static long unmap(uint64_t iova, uint64_t size)
 {
-	return unmap_flags(iova, size, 0);
+	return unmap_dma(container, iova, size, 0);
 }
 
 static void test_map_arguments(void)
@@ -110,7 +88,7 @@ static void test_unmap_v2(void)
 	check("I3_unmap_bad_pointer_is_efault",
 	      call(ioctl(container, VFIO_IOMMU_UNMAP_DMA, BAD_PTR)), -EFAULT);
 	check("I3_unmap_unknown_flag_is_einval",
-	      unmap_flags(IOVA, PAGE, 1u << 30), -EINVAL);
+	      unmap_dma(container, IOVA, PAGE, 1u << 30), -EINVAL);
 }
 
 static void test_unmap_all(void)
@@ -118,11 +96,11 @@ static void test_unmap_all(void)
 	check("I3_map_a", map(IOVA, memory, PAGE, RW), 0);
 	check("I3_map_b", map(IOVA + (1ul << 30), memory, 2 * PAGE, RW), 0);
 	check("I3_unmap_all_with_a_size_is_einval",
-	      unmap_flags(0, PAGE, VFIO_DMA_UNMAP_FLAG_ALL), -EINVAL);
-	check("I3_unmap_all", unmap_flags(0, 0, VFIO_DMA_UNMAP_FLAG_ALL),
-	      3 * PAGE);
+	      unmap_dma(container, 0, PAGE, VFIO_DMA_UNMAP_FLAG_ALL), -EINVAL);
+	check("I3_unmap_all",
+	      unmap_dma(container, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 3 * PAGE);
 	check("I3_unmap_all_of_nothing",
-	      unmap_flags(0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 0);
+	      unmap_dma(container, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 0);
 }
 
 static void test_info(void)

@@ -62,9 +62,24 @@ struct chain open_group(void);
 struct chain open_attached(void);
 struct chain open_iommu(unsigned long type);
 struct chain open_device(void);
+/* That of @group, which uapi then names. */
+struct chain open_named(const char *group, const char *device);
 void close_chain(struct chain *chain);
 
 void *page_alloc(size_t size);
+
+/* ---- calls with their arguments in place ---- */
+
+#define DMA_RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
+
+long map_dma(int container, uint64_t iova, const void *vaddr, uint64_t size,
+	     uint32_t flags);
+/* The size unmapped, or a negated errno. */
+long unmap_dma(int container, uint64_t iova, uint64_t size, uint32_t flags);
+/* The first interrupt of @index signals @fd; -1: nothing. */
+long set_trigger(int device, uint32_t index, int fd);
+/* How often @fd was signalled; 0 when it is not within a minute. */
+long await(int fd);
 
 void test_container(void);
 void test_group(void);

@@ -35,7 +35,6 @@ enum {
 
 #define IOVA 0x100000ul
 #define PAGE 4096ul
-#define RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 #define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 
 static struct chain chain;
@@ -51,29 +50,14 @@ static void set(unsigned int reg, uint32_t val)
 	*(volatile uint32_t *)(bar + reg) = val;
 }
 
-static long map(uint64_t iova, const void *vaddr, uint64_t size, uint32_t flags)
+static long map(const void *vaddr, uint64_t size, uint32_t flags)
 {
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = flags,
-		.vaddr = (uintptr_t)vaddr,
-		.iova = iova,
-		.size = size,
-	};
-
-	return call(ioctl(chain.container, VFIO_IOMMU_MAP_DMA, &arg));
+	return map_dma(chain.container, IOVA, vaddr, size, flags);
 }
 
-static long unmap(uint64_t iova, uint64_t size)
+static long unmap(uint64_t size)
 {
-	struct vfio_iommu_type1_dma_unmap arg = {
-		.argsz = sizeof(arg),
-		.iova = iova,
-		.size = size,
-	};
-	long ret = call(ioctl(chain.container, VFIO_IOMMU_UNMAP_DMA, &arg));
-
-	return ret ? ret : (long)arg.size;
+	return unmap_dma(chain.container, IOVA, size, 0);
 }
 
 static long set_irq(unsigned int index, uint32_t what, const int *fd)
@@ -92,17 +76,6 @@ static long set_irq(unsigned int index, uint32_t what, const int *fd)
 	else if (what == VFIO_IRQ_SET_ACTION_TRIGGER)
 		irq->count = 0;
 	return call(ioctl(chain.device, VFIO_DEVICE_SET_IRQS, irq));
-}
-
-/* How often it was signalled; 0 when it is not within half a minute. */
-static long await(int fd)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	uint64_t n;
-
-	if (poll(&poll_fd, 1, 30000) != 1 || read(fd, &n, sizeof(n)) < 0)
-		return 0;
-	return n;
 }
 
 static bool is_quiet(int fd)
@@ -146,7 +119,7 @@ static void test_dma(int event)
 
 	for (i = 0; i < LEN; i++)
 		page[i] = i * 7;
-	check("I3_map_for_dma", map(IOVA, page, 2 * PAGE, RW), 0);
+	check("I3_map_for_dma", map(page, 2 * PAGE, DMA_RW), 0);
 	dma(IOVA, EDU_BUFFER, LEN, EDU_INTERRUPT);
 	check("I3_device_reads_memory", await(event), 1);
 	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
@@ -155,7 +128,7 @@ static void test_dma(int event)
 	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
 	check("I3_device_copied_memory", memcmp(page, page + PAGE, LEN), 0);
 
-	check("I3_unmap_after_dma", unmap(IOVA, 2 * PAGE), 2 * PAGE);
+	check("I3_unmap_after_dma", unmap(2 * PAGE), 2 * PAGE);
 	memset(page, 0, 2 * PAGE);
 	dma(EDU_BUFFER, IOVA + PAGE, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
 	check("I3_device_ends_without_a_mapping", await(event), 1);
@@ -170,20 +143,19 @@ static void test_rights(int event)
 {
 	unsigned char *page = page_alloc(PAGE);
 
-	check("I3_map_read_only", map(IOVA, page, PAGE, VFIO_DMA_MAP_FLAG_READ),
-	      0);
+	check("I3_map_read_only", map(page, PAGE, VFIO_DMA_MAP_FLAG_READ), 0);
 	dma(EDU_BUFFER, IOVA, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
 	check("I3_device_ends_without_the_right", await(event), 1);
 	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
 	check("I3_read_only_memory_is_not_written", page[0] | page[8], 0);
-	check("I3_unmap_read_only", unmap(IOVA, PAGE), PAGE);
+	check("I3_unmap_read_only", unmap(PAGE), PAGE);
 	munmap(page, PAGE);
 }
 
 static void test_bar_as_memory(void)
 {
-	check("I3_map_of_a_bar", map(IOVA, (void *)bar, PAGE, RW), 0);
-	check("I3_unmap_of_a_bar", unmap(IOVA, PAGE), PAGE);
+	check("I3_map_of_a_bar", map((void *)bar, PAGE, DMA_RW), 0);
+	check("I3_unmap_of_a_bar", unmap(PAGE), PAGE);
 }
 
 static void test_msi(void)
@@ -274,9 +246,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		errx(2, "usage: edu GROUP BDF");
-	uapi.group_path = argv[1];
-	uapi.device_name = argv[2];
-	chain = open_device();
+	chain = open_named(argv[1], argv[2]);
 	bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, chain.device,
 		   0);
 	if (bar == MAP_FAILED)

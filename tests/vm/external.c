@@ -31,24 +31,14 @@ static long load(const char *path, int group)
 
 int main(int argc, char **argv)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.iova = IOVA,
-		.size = PAGE,
-	};
 	struct chain chain;
 	void *page;
 
 	if (argc != 4)
 		errx(2, "usage: external GROUP BDF MODULE");
-	uapi.group_path = argv[1];
-	uapi.device_name = argv[2];
-	chain = open_device();
+	chain = open_named(argv[1], argv[2]);
 	page = memset(page_alloc(PAGE), 0x5a, PAGE);
-	map.vaddr = (uintptr_t)page;
-	check("X3_map", call(ioctl(chain.container, VFIO_IOMMU_MAP_DMA, &map)),
-	      0);
+	check("X3_map", map_dma(chain.container, IOVA, page, PAGE, DMA_RW), 0);
 	check("X1_external_user_loads", load(argv[3], chain.group), 0);
 	close(chain.device);
 	chain.device = -1;

@@ -23,18 +23,9 @@ struct held {
 	int request;
 };
 
-static void set_irq(int device, unsigned int index, int fd)
+static void take_irq(int device, unsigned int index, int fd)
 {
-	char buf[sizeof(struct vfio_irq_set) + sizeof(int)];
-	struct vfio_irq_set *irq = (void *)buf;
-
-	irq->argsz = sizeof(buf);
-	irq->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	irq->index = index;
-	irq->start = 0;
-	irq->count = 1;
-	memcpy(irq->data, &fd, sizeof(fd));
-	if (ioctl(device, VFIO_DEVICE_SET_IRQS, irq))
+	if (set_trigger(device, index, fd))
 		err(1, "VFIO_DEVICE_SET_IRQS %u", index);
 }
 
@@ -70,22 +61,15 @@ static void *map_bar(int device)
 
 static void take(struct held *held)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.size = SIZE,
-	};
-
 	held->chain = open_device();
 	held->memory = page_alloc(SIZE);
-	map.vaddr = (uintptr_t)held->memory;
-	if (ioctl(held->chain.container, VFIO_IOMMU_MAP_DMA, &map))
+	if (map_dma(held->chain.container, 0, held->memory, SIZE, DMA_RW))
 		err(1, "VFIO_IOMMU_MAP_DMA");
 	held->bar = map_bar(held->chain.device);
 	held->irq = eventfd(0, EFD_CLOEXEC);
 	held->request = eventfd(0, EFD_CLOEXEC);
-	set_irq(held->chain.device, best_irq(held->chain.device), held->irq);
-	set_irq(held->chain.device, VFIO_PCI_REQ_IRQ_INDEX, held->request);
+	take_irq(held->chain.device, best_irq(held->chain.device), held->irq);
+	take_irq(held->chain.device, VFIO_PCI_REQ_IRQ_INDEX, held->request);
 }
 
 static void let_go(struct held *held, bool container_first)

@@ -153,9 +153,7 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		errx(2, "usage: reset GROUP BDF OTHER OTHER_GROUP");
-	uapi.group_path = argv[1];
-	uapi.device_name = argv[2];
-	chain = open_device();
+	chain = open_named(argv[1], argv[2]);
 	other = open_other(argv[3]);
 	set_command(chain.device, 6);
 	set_command(other, 6);

@@ -30,27 +30,12 @@ static struct chain chain;
 
 static long map(uint64_t iova, const void *vaddr, uint64_t size)
 {
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (uintptr_t)vaddr,
-		.iova = iova,
-		.size = size,
-	};
-
-	return call(ioctl(chain.container, VFIO_IOMMU_MAP_DMA, &arg));
+	return map_dma(chain.container, iova, vaddr, size, DMA_RW);
 }
 
 static long unmap(uint64_t iova, uint64_t size)
 {
-	struct vfio_iommu_type1_dma_unmap arg = {
-		.argsz = sizeof(arg),
-		.iova = iova,
-		.size = size,
-	};
-	long ret = call(ioctl(chain.container, VFIO_IOMMU_UNMAP_DMA, &arg));
-
-	return ret ? ret : (long)arg.size;
+	return unmap_dma(chain.container, iova, size, 0);
 }
 
 /* ---- reserved ranges ---- */
@@ -208,9 +193,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 3)
 		errx(2, "usage: type1 GROUP BDF [huge | entries N]");
-	uapi.group_path = argv[1];
-	uapi.device_name = argv[2];
-	chain = open_device();
+	chain = open_named(argv[1], argv[2]);
 	if (argc == 3) {
 		test_reserved();
 		test_limit();
