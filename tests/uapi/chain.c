@@ -160,6 +160,20 @@ long set_trigger(int device, uint32_t index, int fd)
 	return call(ioctl(device, VFIO_DEVICE_SET_IRQS, irq));
 }
 
+long set_ioeventfd(int device, uint32_t size, uint64_t offset, uint64_t data,
+		   int fd)
+{
+	struct vfio_device_ioeventfd arg = {
+		.argsz = sizeof(arg),
+		.flags = size,
+		.offset = offset,
+		.data = data,
+		.fd = fd,
+	};
+
+	return call(ioctl(device, VFIO_DEVICE_IOEVENTFD, &arg));
+}
+
 long await(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };

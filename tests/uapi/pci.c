@@ -90,6 +90,54 @@ static void test_bar(void)
 	      -EINVAL);
 }
 
+static long ioeventfd(uint32_t size, uint64_t offset, int fd)
+{
+	return set_ioeventfd(device, size, offset, 0, fd);
+}
+
+static void test_ioeventfd(void)
+{
+	const uint64_t rom = (uint64_t)VFIO_PCI_ROM_REGION_INDEX << 40;
+	const uint64_t config = (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
+	struct vfio_device_ioeventfd arg = { .argsz = 8 };
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct vfio_region_info bar;
+
+	region(0, sizeof(bar), &bar);
+	check("D1_ioeventfd_bad_pointer_is_efault",
+	      call(ioctl(device, VFIO_DEVICE_IOEVENTFD, BAD_PTR)), -EFAULT);
+	check("D1_ioeventfd_short_argsz_is_einval",
+	      call(ioctl(device, VFIO_DEVICE_IOEVENTFD, &arg)), -EINVAL);
+	check("D1_ioeventfd_without_a_size_is_einval", ioeventfd(0, 0x20, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_with_two_sizes_is_einval", ioeventfd(6, 0x20, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_unknown_flag_is_einval", ioeventfd(20, 0x20, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_beyond_is_einval", ioeventfd(4, bar.size, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_over_the_end_is_einval",
+	      ioeventfd(4, bar.size - 2, fd), -EINVAL);
+	check("D1_ioeventfd_of_the_rom_is_einval", ioeventfd(4, rom, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_of_config_is_einval", ioeventfd(4, config, fd),
+	      -EINVAL);
+	check("D1_ioeventfd_fd_minus_2_is_einval", ioeventfd(4, 0x20, -2),
+	      -EINVAL);
+	check("D1_ioeventfd_of_no_eventfd_is_einval",
+	      ioeventfd(4, 0x20, device), -EINVAL);
+	check("D1_ioeventfd_closed_fd_is_ebadf", ioeventfd(4, 0x20, 999),
+	      -EBADF);
+	check("D1_ioeventfd_off_that_is_not_on_is_enodev",
+	      ioeventfd(4, 0x20, -1), -ENODEV);
+	check("D1_ioeventfd", ioeventfd(4, 0x20, fd), 0);
+	check("D1_ioeventfd_twice_is_eexist", ioeventfd(4, 0x20, fd), -EEXIST);
+	check("D1_ioeventfd_of_another_size", ioeventfd(2, 0x20, fd), 0);
+	check("D1_ioeventfd_off", ioeventfd(4, 0x20, -1), 0);
+	/* The other is left to the last close. */
+	close(fd);
+}
+
 static void test_memory_disable(void)
 {
 	off_t config = (off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
@@ -141,6 +189,7 @@ void test_pci(void)
 	test_info();
 	test_regions();
 	test_bar();
+	test_ioeventfd();
 	test_memory_disable();
 	test_feature();
 	test_reset();

@@ -78,6 +78,9 @@ long map_dma(int container, uint64_t iova, const void *vaddr, uint64_t size,
 long unmap_dma(int container, uint64_t iova, uint64_t size, uint32_t flags);
 /* The first interrupt of @index signals @fd; -1: nothing. */
 long set_trigger(int device, uint32_t index, int fd);
+/* What is written at @offset when @fd is signalled; -1: nothing any more. */
+long set_ioeventfd(int device, uint32_t size, uint64_t offset, uint64_t data,
+		   int fd);
 /* How often @fd was signalled; 0 when it is not within a minute. */
 long await(int fd);
 

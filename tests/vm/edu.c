@@ -3,52 +3,17 @@
  * Real DMA and real interrupts: QEMU's edu device, driven through the uAPI.
  *
  *   edu GROUP BDF
- *
- * The device copies between memory and a buffer of 4 KiB of its own, and raises an
- * interrupt when told to. It reaches 28 bits of addresses.
  */
-#include <err.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 
-#include "../uapi/uapi.h"
-
-enum {
-	EDU_LIVENESS = 0x04,
-	EDU_IRQ_STATUS = 0x24,
-	EDU_IRQ_RAISE = 0x60,
-	EDU_IRQ_ACK = 0x64,
-	EDU_DMA_SRC = 0x80,
-	EDU_DMA_DST = 0x88,
-	EDU_DMA_COUNT = 0x90,
-	EDU_DMA_CMD = 0x98,
-};
-
-#define EDU_START 1u
-#define EDU_TO_MEMORY 2u
-#define EDU_INTERRUPT 4u
-#define EDU_BUFFER 0x40000u
-
-/* What is copied: less than the buffer, whose last byte edu holds out of bounds. */
-#define LEN 2048ul
+#include "edu.h"
 
 #define IOVA 0x100000ul
-#define PAGE 4096ul
-#define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 
 static struct chain chain;
-static volatile char *bar;
-
-static uint32_t get(unsigned int reg)
-{
-	return *(volatile uint32_t *)(bar + reg);
-}
-
-static void set(unsigned int reg, uint32_t val)
-{
-	*(volatile uint32_t *)(bar + reg) = val;
-}
+static struct edu edu;
 
 static long map(const void *vaddr, uint64_t size, uint32_t flags)
 {
@@ -85,31 +50,13 @@ static bool is_quiet(int fd)
 	return poll(&poll_fd, 1, 0) == 0;
 }
 
-static void set_command(uint16_t on, uint16_t off)
-{
-	uint16_t command;
-
-	if (pread(chain.device, &command, 2, CONFIG + 4) != 2)
-		err(1, "config");
-	command = (command | on) & ~off;
-	if (pwrite(chain.device, &command, 2, CONFIG + 4) != 2)
-		err(1, "config");
-}
-
-static void dma(uint32_t src, uint32_t dst, uint32_t len, uint32_t cmd)
-{
-	set(EDU_DMA_SRC, src);
-	set(EDU_DMA_DST, dst);
-	set(EDU_DMA_COUNT, len);
-	set(EDU_DMA_CMD, cmd | EDU_START);
-}
-
 /* ---- the tests ---- */
 
 static void test_registers(void)
 {
-	set(EDU_LIVENESS, 0x12345678);
-	check("D1_bar_is_the_device", get(EDU_LIVENESS) == ~0x12345678u, 1);
+	edu_set(&edu, EDU_LIVENESS, 0x12345678);
+	check("D1_bar_is_the_device",
+	      edu_get(&edu, EDU_LIVENESS) == ~0x12345678u, 1);
 }
 
 static void test_dma(int event)
@@ -117,24 +64,24 @@ static void test_dma(int event)
 	unsigned char *page = page_alloc(2 * PAGE);
 	unsigned int i;
 
-	for (i = 0; i < LEN; i++)
+	for (i = 0; i < EDU_LEN; i++)
 		page[i] = i * 7;
 	check("I3_map_for_dma", map(page, 2 * PAGE, DMA_RW), 0);
-	dma(IOVA, EDU_BUFFER, LEN, EDU_INTERRUPT);
+	edu_dma(&edu, IOVA, EDU_BUFFER, EDU_INTERRUPT);
 	check("I3_device_reads_memory", await(event), 1);
-	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
-	dma(EDU_BUFFER, IOVA + PAGE, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
+	edu_dma(&edu, EDU_BUFFER, IOVA + PAGE, EDU_TO_MEMORY | EDU_INTERRUPT);
 	check("I3_device_writes_memory", await(event), 1);
-	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
-	check("I3_device_copied_memory", memcmp(page, page + PAGE, LEN), 0);
+	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
+	check("I3_device_copied_memory", memcmp(page, page + PAGE, EDU_LEN), 0);
 
 	check("I3_unmap_after_dma", unmap(2 * PAGE), 2 * PAGE);
 	memset(page, 0, 2 * PAGE);
-	dma(EDU_BUFFER, IOVA + PAGE, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	edu_dma(&edu, EDU_BUFFER, IOVA + PAGE, EDU_TO_MEMORY | EDU_INTERRUPT);
 	check("I3_device_ends_without_a_mapping", await(event), 1);
-	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
 	check("I3_unmapped_memory_is_out_of_reach",
-	      !memcmp(page, page + PAGE, LEN), 1);
+	      !memcmp(page, page + PAGE, EDU_LEN), 1);
 	munmap(page, 2 * PAGE);
 }
 
@@ -144,9 +91,9 @@ static void test_rights(int event)
 	unsigned char *page = page_alloc(PAGE);
 
 	check("I3_map_read_only", map(page, PAGE, VFIO_DMA_MAP_FLAG_READ), 0);
-	dma(EDU_BUFFER, IOVA, LEN, EDU_TO_MEMORY | EDU_INTERRUPT);
+	edu_dma(&edu, EDU_BUFFER, IOVA, EDU_TO_MEMORY | EDU_INTERRUPT);
 	check("I3_device_ends_without_the_right", await(event), 1);
-	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
 	check("I3_read_only_memory_is_not_written", page[0] | page[8], 0);
 	check("I3_unmap_read_only", unmap(PAGE), PAGE);
 	munmap(page, PAGE);
@@ -154,8 +101,30 @@ static void test_rights(int event)
 
 static void test_bar_as_memory(void)
 {
-	check("I3_map_of_a_bar", map((void *)bar, PAGE, DMA_RW), 0);
+	check("I3_map_of_a_bar", map((void *)edu.bar, PAGE, DMA_RW), 0);
 	check("I3_unmap_of_a_bar", unmap(PAGE), PAGE);
+}
+
+/* A signal becomes the write of a register, which raises an interrupt. */
+static void test_ioeventfd(int event)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+	const uint64_t one = 1;
+
+	check("D1_ioeventfd_armed",
+	      set_ioeventfd(edu.device, 4, EDU_IRQ_RAISE, 6, fd), 0);
+	check("D1_ioeventfd_signalled", write(fd, &one, sizeof(one)),
+	      sizeof(one));
+	check("D1_ioeventfd_writes_the_register", await(event), 1);
+	check("D1_ioeventfd_writes_its_value", edu_get(&edu, EDU_IRQ_STATUS),
+	      6);
+	edu_set(&edu, EDU_IRQ_ACK, 6);
+	check("D1_ioeventfd_disarmed",
+	      set_ioeventfd(edu.device, 4, EDU_IRQ_RAISE, 6, -1), 0);
+	if (write(fd, &one, sizeof(one)) != sizeof(one))
+		err(1, "eventfd");
+	check("D1_ioeventfd_that_is_off_writes_nothing", is_quiet(event), 1);
+	close(fd);
 }
 
 static void test_msi(void)
@@ -166,10 +135,11 @@ static void test_msi(void)
 	      set_irq(VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER,
 		      &event),
 	      0);
-	set_command(4, 0);
-	set(EDU_IRQ_RAISE, 1);
+	edu_command(&edu, 4, 0);
+	edu_set(&edu, EDU_IRQ_RAISE, 1);
 	check("B6_msi_arrives", await(event), 1);
-	set(EDU_IRQ_ACK, 1);
+	edu_set(&edu, EDU_IRQ_ACK, 1);
+	test_ioeventfd(event);
 	test_dma(event);
 	test_rights(event);
 	check("D1_reset_with_msi", call(ioctl(chain.device, VFIO_DEVICE_RESET)),
@@ -190,7 +160,7 @@ static void test_intx(void)
 	uint64_t one = 1;
 
 	check("B6_intx", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, &event), 0);
-	set(EDU_IRQ_RAISE, 1);
+	edu_set(&edu, EDU_IRQ_RAISE, 1);
 	check("B6_intx_arrives", await(event), 1);
 	check("B6_intx_unmask_asserted",
 	      call(ioctl(chain.device, VFIO_DEVICE_SET_IRQS,
@@ -208,7 +178,7 @@ static void test_intx(void)
 	if (write(unmask, &one, sizeof(one)) != sizeof(one))
 		err(1, "eventfd");
 	check("B6_intx_speaks_when_the_eventfd_does", await(event), 1);
-	set(EDU_IRQ_ACK, get(EDU_IRQ_STATUS));
+	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
 	check("B6_intx_off", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, NULL),
 	      0);
 	close(event);
@@ -226,7 +196,7 @@ static long touch(void)
 {
 	if (sigsetjmp(fault, 1))
 		return -EFAULT;
-	get(EDU_LIVENESS);
+	edu_get(&edu, EDU_LIVENESS);
 	return 0;
 }
 
@@ -234,9 +204,9 @@ static void test_revoke(void)
 {
 	signal(SIGBUS, on_fault);
 	check("D4_bar_mapped", touch(), 0);
-	set_command(0, 2);
+	edu_command(&edu, 0, 2);
 	check("D4_mapping_without_memory_faults", touch(), -EFAULT);
-	set_command(2, 0);
+	edu_command(&edu, 2, 0);
 	check("D4_mapping_with_memory_again", touch(), 0);
 	test_registers();
 	signal(SIGBUS, SIG_DFL);
@@ -247,10 +217,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		errx(2, "usage: edu GROUP BDF");
 	chain = open_named(argv[1], argv[2]);
-	bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, chain.device,
-		   0);
-	if (bar == MAP_FAILED)
-		err(1, "mmap of BAR 0");
+	edu = edu_of(chain.device);
 	test_registers();
 	test_msi();
 	test_intx();

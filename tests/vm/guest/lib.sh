@@ -100,6 +100,30 @@ hot_reset_bus() {
 	use_bridged && bind vfio-pci $nic && ./reset $group $bdf $nic $other
 }
 
+# Two groups with an edu each in one container.
+two_groups() { # [reserved]
+	local one
+	use 1234:11e8 && one="$group $bdf" && use_bridged || return
+	./domains $one $group $bdf $1
+}
+
+# The same when the IOMMU makes a domain for each. [apart's parameters -- reserved]
+groups_apart() {
+	local status
+	insmod ours/apart.ko $1 || return
+	two_groups $2
+	status=$?
+	rmmod apart
+	dmesg | grep -q 'apart: refused [1-9]' || say "one domain for both" || return
+	return $status
+}
+
+# A page that the group which comes later cannot use.
+reserved_page() {
+	use_bridged || return
+	groups_apart "reserved=$((0x800000)) group=${group##*/}" reserved
+}
+
 # One huge page is entered into the IOMMU as one, not as 512 pages.
 map_huge_page() {
 	local trace=/sys/kernel/tracing

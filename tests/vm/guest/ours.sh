@@ -96,6 +96,9 @@ M2_unload_while_in_use_is_refused() {
 }
 
 D1_hot_reset_reaches_the_bus() { hot_reset_bus; }
+I3_group_comes_later() { two_groups; }
+I3_group_comes_later_to_another_domain() { groups_apart; }
+I3_group_with_a_reserved_page() { reserved_page; }
 I3_huge_page_stays_huge() { map_huge_page; }
 I3_ranges_limits_and_whose_memory() { use $EDU && ./type1 $group $bdf; }
 
@@ -166,6 +169,8 @@ for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io
 	B3_unbind_asks_the_user_and_waits \
 	V2_native_driver_in_owned_group_is_refused \
 	D1_hot_reset_reaches_the_bus I3_ranges_limits_and_whose_memory \
+	I3_group_comes_later I3_group_comes_later_to_another_domain \
+	I3_group_with_a_reserved_page \
 	I3_huge_page_stays_huge I3_dma_entry_limit B6_error_reaches_the_user \
 	X1_external_user_in_the_kernel \
 	M2_unload_while_in_use_is_refused L1_thousand_cycles_leak_nothing \

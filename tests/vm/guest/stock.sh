@@ -12,6 +12,9 @@ edu_dma_and_interrupts() { recorded 1234:11e8 edu; }
 
 D1_hot_reset_reaches_the_bus() { hot_reset_bus | tee /tmp/answers; [ -s /tmp/answers ]; }
 I3_ranges_limits_and_whose_memory() { recorded 1234:11e8 type1; }
+I3_group_comes_later() { two_groups | tee /tmp/answers; [ -s /tmp/answers ]; }
+I3_group_comes_later_to_another_domain() { groups_apart | tee /tmp/answers; [ -s /tmp/answers ]; }
+I3_group_with_a_reserved_page() { reserved_page | tee /tmp/answers; [ -s /tmp/answers ]; }
 I3_huge_page_stays_huge() { map_huge_page; }
 B6_error_reaches_the_user() { modprobe aer_inject && recorded 8086:10d3 aer; }
 
@@ -21,6 +24,8 @@ M1_beside_the_stock_vfio_is_refused() {
 
 for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts \
 	D1_hot_reset_reaches_the_bus I3_ranges_limits_and_whose_memory \
+	I3_group_comes_later I3_group_comes_later_to_another_domain \
+	I3_group_with_a_reserved_page \
 	I3_huge_page_stays_huge B6_error_reaches_the_user \
 	M1_beside_the_stock_vfio_is_refused}; do
 	run $t
