@@ -288,6 +288,18 @@ static void log_noiommu_open(struct vfio_device *device)
 		port_device_name(device->dev), device->group->id, task);
 }
 
+/* G6: may it be opened by who says @options? */
+int vfio_device_admit(struct vfio_device *device, const char *options)
+{
+	if (device->ops->admit)
+		return device->ops->admit(device->data, options);
+	if (!options)
+		return 0;
+	port_info("%s takes no options: not opened with any",
+		  port_device_name(device->dev));
+	return -EINVAL;
+}
+
 /* G6.  The new descriptor owns the caller's reference and container user. */
 int vfio_device_open_fd(struct vfio_device *device)
 {

@@ -392,32 +392,39 @@ static int may_open_devices(struct vfio_group *group)
 	return 0;
 }
 
-/*
- * The device that @name asks for, with a reference.  What follows a space is
- * options; the only one there is, vf_token=UUID, is refused for a device that
- * has no token, and none has: that is -EINVAL, and clients try again without.
- */
+/* What follows the first space of @name, which ends there; NULL: no space. */
+static const char *split_options(char *name)
+{
+	while (*name && *name != ' ')
+		name++;
+	if (!*name)
+		return NULL;
+	*name = '\0';
+	return name + 1;
+}
+
+/* The device that @name asks for, with a reference, if its bus driver lets it. */
 static struct vfio_device *find_requested_device(struct vfio_group *group,
 						 char *name)
 {
+	const char *options = NULL;
 	struct vfio_device *device;
-	size_t len = 0;
+	int ret;
 
 	device = vfio_device_get_by_name(group, name);
-	if (device)
-		return device;
-
-	while (name[len] && name[len] != ' ')
-		len++;
-	if (!name[len])
-		return ERR_PTR(-ENODEV);
-	name[len] = '\0';
-	device = vfio_device_get_by_name(group, name);
+	if (!device) {
+		options = split_options(name);
+		if (options)
+			device = vfio_device_get_by_name(group, name);
+	}
 	if (!device)
 		return ERR_PTR(-ENODEV);
-	vfio_device_put(device);
-	port_info("%s has no VF token: not opened with one", name);
-	return ERR_PTR(-EINVAL);
+	ret = vfio_device_admit(device, options);
+	if (ret) {
+		vfio_device_put(device);
+		return ERR_PTR(ret);
+	}
+	return device;
 }
 
 /* The new descriptor owns the user and the reference to the device. */

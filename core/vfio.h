@@ -176,6 +176,7 @@ struct vfio_device {
 
 struct vfio_device *vfio_device_get_by_name(struct vfio_group *group,
 					    const char *name);
+int vfio_device_admit(struct vfio_device *device, const char *options);
 int vfio_device_open_fd(struct vfio_device *device);
 
 /**

@@ -16,6 +16,7 @@
  *                 for reading; switching memory decode, power states, mapping
  *                 and resetting hold it for writing
  *   ioeventfd_lock  (beside these two) the list of ioeventfds
+ *   token_lock    (beside these) the VF token, and who depends on it
  *   event_lock    the ERR and REQ events.  A leaf, since the hardware reports an
  *                 error from wherever it is, an access of a BAR for one
  *
@@ -31,6 +32,7 @@
 #include "vfio_pci.h"
 
 #define VFIO_PCI_NAME_LEN 32
+#define VFIO_PCI_TOKEN_LEN 16
 
 /* irq_type while none of INTx, MSI and MSI-X is in use. */
 #define VFIO_PCI_NO_IRQ VFIO_PCI_NUM_IRQS
@@ -101,6 +103,12 @@ struct vfio_pci_device {
 	struct mutex ioeventfd_lock;
 	struct list_head ioeventfds;
 	u32 nr_ioeventfds;
+
+	/* token_lock */
+	struct mutex token_lock;
+	bool has_token;
+	u8 token[VFIO_PCI_TOKEN_LEN];
+	u32 nr_open_vfs;
 
 	/* event_lock */
 	struct mutex event_lock;
@@ -229,6 +237,17 @@ long vfio_pci_ioctl_ioeventfd(struct vfio_pci_device *vdev,
 			      struct vfio_device_ioeventfd __user *arg);
 /* Last close. */
 void vfio_pci_ioeventfd_exit(struct vfio_pci_device *vdev);
+
+/* ---- token.c ---- */
+
+/* P1: may the function be opened by who says @options? */
+int vfio_pci_admit(void *data, const char *options);
+/* P2; @arg follows the header of a feature, whose size and flags these are. */
+long vfio_pci_feature_vf_token(struct vfio_pci_device *vdev, u32 argsz,
+			       u32 flags, const void __user *arg);
+/* First open and last close, which count with the function's PF. */
+void vfio_pci_token_use(struct vfio_pci_device *vdev);
+void vfio_pci_token_unuse(struct vfio_pci_device *vdev);
 
 /* ---- reset.c ---- */
 

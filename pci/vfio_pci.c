@@ -18,6 +18,7 @@ static int vfio_pci_open(void *data)
 		return ret;
 	}
 	vfio_pci_memory_init(vdev);
+	vfio_pci_token_use(vdev);
 	return 0;
 }
 
@@ -25,6 +26,7 @@ static void vfio_pci_release(void *data)
 {
 	struct vfio_pci_device *vdev = data;
 
+	vfio_pci_token_unuse(vdev);
 	vfio_pci_ioeventfd_exit(vdev);
 	vfio_pci_irq_exit(vdev);
 	vfio_pci_config_exit(vdev);
@@ -55,8 +57,7 @@ static long vfio_pci_ioctl_get_info(struct vfio_pci_device *vdev,
 	return port_copy_out(arg, &info, min_t(size_t, argsz, maxsz));
 }
 
-/* None of the features is known here; a wrong question is still told from one
- * about something that is not there. */
+/* A wrong question is told from one about something that is not there. */
 static long vfio_pci_ioctl_feature(struct vfio_pci_device *vdev,
 				   struct vfio_device_feature __user *arg)
 {
@@ -72,7 +73,13 @@ static long vfio_pci_ioctl_feature(struct vfio_pci_device *vdev,
 	if (!(feature.flags & VFIO_DEVICE_FEATURE_PROBE) &&
 	    (feature.flags & access) == access)
 		return -EINVAL;
-	return -ENOTTY;
+	switch (feature.flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
+		return vfio_pci_feature_vf_token(vdev, feature.argsz,
+						 feature.flags, arg + 1);
+	default:
+		return -ENOTTY;
+	}
 }
 
 static long vfio_pci_ioctl(void *data, unsigned int cmd, unsigned long arg)
@@ -167,6 +174,7 @@ void vfio_pci_error(struct vfio_pci_device *vdev)
 
 static const struct vfio_device_ops vfio_pci_ops = {
 	.name = "vfio-pci",
+	.admit = vfio_pci_admit,
 	.open = vfio_pci_open,
 	.release = vfio_pci_release,
 	.read = vfio_pci_read,
@@ -212,6 +220,7 @@ static bool is_valid(const struct vfio_pci_info *info)
 static void free_device(struct vfio_pci_device *vdev)
 {
 	mutex_destroy(&vdev->event_lock);
+	mutex_destroy(&vdev->token_lock);
 	mutex_destroy(&vdev->ioeventfd_lock);
 	mutex_destroy(&vdev->irq_lock);
 	mutex_destroy(&vdev->config_lock);
@@ -245,6 +254,7 @@ struct vfio_pci_device *vfio_pci_bind(struct device *dev,
 	init_rwsem(&vdev->memory_lock);
 	mutex_init(&vdev->ioeventfd_lock);
 	INIT_LIST_HEAD(&vdev->ioeventfds);
+	mutex_init(&vdev->token_lock);
 	mutex_init(&vdev->event_lock);
 
 	ret = -EINVAL;

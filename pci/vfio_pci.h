@@ -37,6 +37,9 @@
  * @can_reset: @reset works
  * @express:   it is a PCI Express function (has ERR)
  * @name:      "0000:01:00.0"
+ * @is_pf:     it can have virtual functions
+ * @pf:        of a virtual function whose physical one has the bus driver too:
+ *             that one, which is unbound later
  */
 struct vfio_pci_info {
 	u32 segment;
@@ -59,6 +62,8 @@ struct vfio_pci_info {
 	bool can_reset;
 	bool express;
 	const char *name;
+	bool is_pf;
+	struct vfio_pci_device *pf;
 };
 
 /* A function that a bus or slot reset of another one reaches too. */

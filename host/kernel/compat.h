@@ -59,6 +59,10 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma,
 	 irq_domain_check_msi_remap())
 /* 6.3: the flags of a mapping are no longer a plain field */
 #define compat_vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
+/* Since 6.12 it is no longer PCI's own */
+#define compat_set_driver_override(pdev, name)                            \
+	driver_set_override(&(pdev)->dev, &(pdev)->driver_override, name, \
+			    strlen(name))
 #else
 #define compat_class_create(name) class_create(name)
 #define compat_devnode_dev const struct device
@@ -89,6 +93,8 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma,
 }
 #define compat_msi_isolated(group, dev) iommu_group_has_isolated_msi(group)
 #define compat_vm_flags_set(vma, flags) vm_flags_set(vma, flags)
+#define compat_set_driver_override(pdev, name) \
+	device_set_driver_override(&(pdev)->dev, name)
 #endif
 
 /* A reset method is known: the list is what pci_probe found. */

@@ -26,6 +26,7 @@ struct pci_hw {
 	struct vfio_pci_device *vdev;
 	struct pci_saved_state *saved; /* from before the first open */
 	bool needs_reset; /* the last close could not */
+	u16 vf_memory; /* COMMAND's memory enable, which a VF lacks */
 
 	void __iomem *bars[PCI_STD_NUM_BARS]; /* mapped when first used */
 	void __iomem *rom;
@@ -55,6 +56,18 @@ void pci_hw_irq_set(void *data, u32 index, u32 vector,
 		    struct port_eventfd *trigger);
 void pci_hw_intx_mask(void *data);
 void pci_hw_intx_unmask(void *data);
+
+/* pci_sriov.c */
+int pci_hw_sriov_init(struct pci_driver *driver);
+void pci_hw_sriov_exit(void);
+int pci_hw_sriov_configure(struct pci_dev *pdev, int nr);
+/* The physical function of @pdev, if @driver has it. */
+struct vfio_pci_device *pci_hw_pf(struct pci_dev *pdev,
+				  struct pci_driver *driver);
+/* What an access of configuration space is when the function is a virtual one:
+ * @val was read from @off; @val is written there. */
+u32 pci_hw_vf_read(const struct pci_hw *hw, u32 off, u32 val);
+void pci_hw_vf_write(struct pci_hw *hw, u32 off, u32 val);
 
 /* pci_bar.c */
 u64 pci_hw_bar_read(void *data, u32 bar, u64 off, u32 size);

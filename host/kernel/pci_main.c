@@ -32,6 +32,7 @@ static int pci_hw_enable(void *data)
 	if (ret < 0)
 		return ret;
 	pci_clear_master(pdev);
+	hw->vf_memory = PCI_COMMAND_MEMORY;
 	ret = pci_enable_device(pdev);
 	if (ret)
 		goto err_pm;
@@ -166,20 +167,23 @@ static u32 pci_hw_config_read(void *data, u32 off, u32 size)
 	switch (size) {
 	case 1:
 		pci_user_read_config_byte(hw->pdev, off, &byte);
-		return byte;
+		val = byte;
+		break;
 	case 2:
 		pci_user_read_config_word(hw->pdev, off, &word);
-		return word;
+		val = word;
+		break;
 	default:
 		pci_user_read_config_dword(hw->pdev, off, &val);
-		return val;
 	}
+	return pci_hw_vf_read(hw, off, val);
 }
 
 static void pci_hw_config_write(void *data, u32 off, u32 size, u32 val)
 {
 	struct pci_hw *hw = data;
 
+	pci_hw_vf_write(hw, off, val);
 	switch (size) {
 	case 1:
 		pci_user_write_config_byte(hw->pdev, off, val);
@@ -270,11 +274,14 @@ static void describe(struct pci_dev *pdev, struct vfio_pci_info *info)
 	info->name = pci_name(pdev);
 	info->express = pci_is_pcie(pdev);
 	info->can_reset = compat_can_reset(pdev);
+	info->is_pf = pdev->is_physfn;
 	describe_bars(pdev, info);
 	describe_irqs(pdev, info);
 }
 
 /* ---- the driver ---- */
+
+static struct pci_driver vfio_pci_driver;
 
 static void hw_init(struct pci_hw *hw)
 {
@@ -312,6 +319,7 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	hw->pdev = pdev;
 	hw_init(hw);
 	describe(pdev, &info);
+	info.pf = pci_hw_pf(pdev, &vfio_pci_driver);
 	/* Once bound it can be opened, and so be reset. */
 	pci_set_drvdata(pdev, hw);
 	hw->vdev = vfio_pci_bind(&pdev->dev, &info, &pci_hw_ops, hw);
@@ -345,6 +353,7 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct pci_hw *hw = pci_get_drvdata(pdev);
 
+	pci_hw_sriov_configure(pdev, 0);
 	vfio_pci_unbind(hw->vdev);
 	pm_runtime_get_sync(&pdev->dev);
 	pm_runtime_forbid(&pdev->dev);
@@ -380,6 +389,7 @@ static struct pci_driver vfio_pci_driver = {
 	.id_table = vfio_pci_table,
 	.probe = vfio_pci_probe,
 	.remove = vfio_pci_remove,
+	.sriov_configure = pci_hw_sriov_configure,
 	.err_handler = &error_handlers,
 	.driver_managed_dma = true,
 };
@@ -410,16 +420,24 @@ static void __init add_ids(void)
 
 static int __init vfio_pci_module_init(void)
 {
-	int ret = pci_register_driver(&vfio_pci_driver);
+	int ret;
 
-	if (!ret)
-		add_ids();
-	return ret;
+	ret = pci_hw_sriov_init(&vfio_pci_driver);
+	if (ret)
+		return ret;
+	ret = pci_register_driver(&vfio_pci_driver);
+	if (ret) {
+		pci_hw_sriov_exit();
+		return ret;
+	}
+	add_ids();
+	return 0;
 }
 
 static void __exit vfio_pci_module_exit(void)
 {
 	pci_unregister_driver(&vfio_pci_driver);
+	pci_hw_sriov_exit();
 }
 
 module_init(vfio_pci_module_init);

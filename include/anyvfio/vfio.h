@@ -18,6 +18,9 @@ struct vfio_group;
  * struct vfio_device_ops - what a bus driver does for a device
  * @name:    the driver's name, for messages
  * @owner:   what is held while a descriptor of the device is open (D3)
+ * @admit:   a descriptor is wanted by somebody who says @options behind the
+ *           device's name; NULL: nothing. 0, or an error for the caller. Comes
+ *           before @open, each time. Without it there are no options
  * @open:    the first descriptor is about to be made; 0 or an error for the
  *           caller
  * @release: opposite of @open: the last descriptor was closed
@@ -36,6 +39,7 @@ struct vfio_group;
 struct vfio_device_ops {
 	const char *name;
 	struct module *owner;
+	int (*admit)(void *data, const char *options);
 	int (*open)(void *data);
 	void (*release)(void *data);
 	ssize_t (*read)(void *data, char __user *buf, size_t len, loff_t *pos);

@@ -492,6 +492,48 @@ static void G6_device_of_another_group_is_enodev(void **state)
 	fake_remove(d1);
 }
 
+static char admitted_with[64];
+static int admit_ret;
+
+static int admit(void *data, const char *options)
+{
+	strscpy(admitted_with, options ? options : "nothing",
+		sizeof(admitted_with));
+	return admit_ret;
+}
+
+/* The bus driver is asked for each descriptor, before anything is opened. */
+static void G6_options_are_the_bus_drivers_to_judge(void **state)
+{
+	struct vfio_device_ops ops = fake_ops;
+	struct fake *dev;
+	struct user user;
+
+	ops.admit = admit;
+	dev = fake_add_ops("d1", 7, &ops);
+	user = user_open(7, NULL);
+	admit_ret = -EACCES;
+	assert_int_equal(get_device_fd(user.group, "d1"), -EACCES);
+	assert_string_equal(admitted_with, "nothing");
+	assert_int_equal(get_device_fd(user.group, "d1 "), -EACCES);
+	assert_string_equal(admitted_with, "");
+	assert_int_equal(get_device_fd(user.group, "d1 a=b  c"), -EACCES);
+	assert_string_equal(admitted_with, "a=b  c");
+	assert_int_equal(dev->opens, 0);
+
+	admit_ret = 0;
+	user.device = get_device_fd(user.group, "d1 x");
+	assert_true(user.device >= 0);
+	admit_ret = -EINVAL;
+	assert_int_equal(get_device_fd(user.group, "d1 y"), -EINVAL);
+	assert_string_equal(admitted_with, "y");
+	/* A count that was left behind would show here. */
+	user_close(&user);
+	user = user_open(7, NULL);
+	user_close(&user);
+	fake_remove(dev);
+}
+
 static void G6_token_for_a_device_without_is_einval(void **state)
 {
 	static const char uuid[] = "11112222-3333-4444-5555-666677778888";
@@ -739,6 +781,7 @@ int main(void)
 		TEST(G6_group_that_is_not_viable_is_einval),
 		TEST(G6_noiommu_without_right_is_eperm),
 		TEST(G6_device_of_another_group_is_enodev),
+		TEST(G6_options_are_the_bus_drivers_to_judge),
 		TEST(G6_token_for_a_device_without_is_einval),
 		TEST(G6_failing_open_leaves_counts_as_they_were),
 		TEST(G6_every_failure_leaves_counts_as_they_were),

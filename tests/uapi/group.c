@@ -126,6 +126,13 @@ static void test_get_device(void)
 	memset(page, 'x', 2 * 4096);
 	check("G6_name_longer_than_a_page_is_einval", get_device(c.group, page),
 	      -EINVAL);
+	snprintf(page, 4096, "%s vf_token=%s", uapi.device_name,
+		 "11112222-3333-4444-5555-666677778888");
+	check("P1_token_for_another_device_is_einval",
+	      get_device(c.group, page), -EINVAL);
+	snprintf(page, 4096, "%s token", uapi.device_name);
+	check("P1_other_options_are_einval", get_device(c.group, page),
+	      -EINVAL);
 	fd = ioctl(c.group, VFIO_GROUP_GET_DEVICE_FD, uapi.device_name);
 	check("G6_device", fd >= 0, 1);
 	check("G6_close_on_exec", fcntl(fd, F_GETFD), FD_CLOEXEC);

@@ -92,6 +92,30 @@ use_bridged() {
 	group=/dev/vfio/$(basename $(readlink /sys/bus/pci/devices/$bdf/iommu_group))
 }
 
+# use_pf DRIVER: binds it to the NVMe that can have virtual functions; sets $bdf,
+# $pci, $group
+use_pf() {
+	local file
+	for file in /sys/bus/pci/devices/*/sriov_totalvfs; do
+		[ "$(cat $file)" = 0 ] || break
+	done
+	pci=${file%/*}
+	bdf=${pci##*/}
+	bind $1 $bdf || return
+	group=/dev/vfio/$(basename "$(readlink $pci/iommu_group)")
+}
+
+allow_vfs() { echo 1 >/sys/module/vfio_pci/parameters/enable_sriov; }
+
+# make_vfs: two of $pci; sets $vf, $vf_group to the first
+make_vfs() {
+	allow_vfs && echo 2 >$pci/sriov_numvfs || return
+	vf=$(basename "$(readlink $pci/virtfn0)")
+	vf_group=/dev/vfio/$(basename "$(readlink $pci/virtfn0/iommu_group)")
+}
+
+pf_and_vf() { use_pf vfio-pci && allow_vfs && ./vf $group $bdf; }
+
 # The reset of a bus with two functions; the proof that is none is an edu's group.
 hot_reset_bus() {
 	local other
@@ -141,7 +165,7 @@ map_huge_page() {
 hold_start() {
 	rm -f /tmp/held
 	mkfifo /tmp/held
-	./hold $group $bdf >/tmp/held &
+	./hold $group "$bdf" >/tmp/held &
 	holder=$!
 	exec 3</tmp/held
 	read line <&3

@@ -16,9 +16,9 @@ edu_dma_and_interrupts() { use $EDU && ./edu $group $bdf; }
 nvme_native() {
 	local i=100
 	find_pci $NVME && bind nvme $bdf || return
-	# Its probe goes on behind our back.
-	until [ -b /dev/nvme0n1 ]; do
-		[ $((i -= 1)) -gt 0 ] || say "no /dev/nvme0n1" || return
+	# Its probe goes on behind our back. The other NVMe has no disk.
+	until disk=$(echo /dev/nvme*n1) && [ -b $disk ]; do
+		[ $((i -= 1)) -gt 0 ] || say "no disk" || return
 		sleep 0.3
 	done
 }
@@ -43,7 +43,7 @@ nvme_qemu_img_convert() {
 		qemu-img convert -f raw -O raw nvme://$bdf/1 /tmp/back &&
 		cmp -n 16777216 /tmp/disk /tmp/back || return
 	# The kernel's driver gets it back, and reads the same.
-	nvme_native && dd if=/dev/nvme0n1 of=/tmp/back bs=1M count=16 2>/dev/null &&
+	nvme_native && dd if=$disk of=/tmp/back bs=1M count=16 2>/dev/null &&
 		cmp -n 16777216 /tmp/disk /tmp/back
 }
 
@@ -99,6 +99,48 @@ D1_hot_reset_reaches_the_bus() { hot_reset_bus; }
 I3_group_comes_later() { two_groups; }
 I3_group_comes_later_to_another_domain() { groups_apart; }
 I3_group_with_a_reserved_page() { reserved_page; }
+
+P3_virtual_functions_are_made_by_choice() {
+	local name
+	use_pf vfio-pci || return
+	! echo 2 2>/dev/null >$pci/sriov_numvfs || say "made without the choice" ||
+		return
+	dmesg | grep -q "$bdf.*enable_sriov" || say "the log does not say how" ||
+		return
+	make_vfs || return
+	for name in $vf $(basename "$(readlink $pci/virtfn1)"); do
+		[ "$(driver_of $name)" = vfio-pci ] || say "$name: $(driver_of $name)" ||
+			return
+	done
+	echo 0 >$pci/sriov_numvfs
+	[ ! -e $vf_group ] && [ ! -e $pci/virtfn0 ]
+}
+
+P1_token_of_a_vf() { pf_and_vf; }
+
+# The user of a VF is asked, and waited for.
+P3_pf_that_leaves_takes_its_vfs_along() {
+	local pf token=vf_token=11112222-3333-4444-5555-66667777888a
+	use_pf vfio-pci && ./hold $group "$bdf $token" 1 && make_vfs || return
+	pf=$bdf
+	group=$vf_group
+	bdf="$vf $token"
+	hold_start || return
+	unbind $pf
+	read line <&3
+	[ "$line" = asked ] || say "the holder says '$line'" || return
+	wait $holder || say "the holder failed: $?" || return
+	[ ! -e $vf_group ] && [ $(cat $pci/sriov_numvfs) = 0 ]
+}
+
+P3_pf_with_vfs_is_not_taken() {
+	use_pf nvme && echo 0 >$pci/sriov_drivers_autoprobe &&
+		echo 1 >$pci/sriov_numvfs || return
+	! bind vfio-pci $bdf 2>/dev/null || say "bound with a VF" || return
+	bind nvme $bdf && echo 0 >$pci/sriov_numvfs &&
+		echo 1 >$pci/sriov_drivers_autoprobe && use_pf vfio-pci
+}
+
 I3_huge_page_stays_huge() { map_huge_page; }
 I3_ranges_limits_and_whose_memory() { use $EDU && ./type1 $group $bdf; }
 
@@ -170,7 +212,9 @@ for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io
 	V2_native_driver_in_owned_group_is_refused \
 	D1_hot_reset_reaches_the_bus I3_ranges_limits_and_whose_memory \
 	I3_group_comes_later I3_group_comes_later_to_another_domain \
-	I3_group_with_a_reserved_page \
+	I3_group_with_a_reserved_page P3_virtual_functions_are_made_by_choice \
+	P1_token_of_a_vf P3_pf_that_leaves_takes_its_vfs_along \
+	P3_pf_with_vfs_is_not_taken \
 	I3_huge_page_stays_huge I3_dma_entry_limit B6_error_reaches_the_user \
 	X1_external_user_in_the_kernel \
 	M2_unload_while_in_use_is_refused L1_thousand_cycles_leak_nothing \
