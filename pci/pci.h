@@ -201,10 +201,10 @@ void vfio_pci_config_restore(struct vfio_pci_device *vdev);
 
 long vfio_pci_ioctl_get_region_info(struct vfio_pci_device *vdev,
 				    struct vfio_region_info __user *arg);
-/* One aligned access of a BAR or the ROM; -EIO while memory decode is off. */
+/* One aligned access of a BAR, the ROM or the VGA region; of the former -EIO while memory decode is off. */
 int vfio_pci_bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
 			u32 size, u64 *val, bool write);
-/* Of a BAR or the ROM. */
+/* Of these. */
 ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
 			char __user *buf, size_t len, u64 off, bool write);
 int vfio_pci_mmap(void *data, struct port_vma *vma);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Regions: the BARs and the expansion ROM, by read, write and mmap.
+ * Regions: the BARs, the expansion ROM and the addresses of VGA, by read, write
+ * and mmap.
  *
  * A read or write is cut into naturally aligned accesses of at most eight bytes
  * (four for I/O ports), each of which the function sees as one.  While memory
@@ -45,12 +46,40 @@ static bool is_io(const struct vfio_pci_device *vdev, u32 index)
 	return is_bar(index) && vdev->info.bar[index].flags & VFIO_PCI_BAR_IO;
 }
 
+/* ---- the VGA region, whose offsets are addresses on the bus ---- */
+
+#define VGA_SIZE 0xc0000u
+
+struct vga_range {
+	u32 start;
+	u32 last;
+};
+
+static const struct vga_range vga_ranges[] = {
+	{ 0x3b0, 0x3bb }, /* ports */
+	{ 0x3c0, 0x3df },
+	{ 0xa0000, 0xbffff }, /* memory */
+};
+
+/* Where the range that @off lies in ends; 0: it lies in none. */
+static u64 vga_end(u64 off)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(vga_ranges); i++)
+		if (off >= vga_ranges[i].start && off <= vga_ranges[i].last)
+			return vga_ranges[i].last + 1;
+	return 0;
+}
+
 static u64 region_size(const struct vfio_pci_device *vdev, u32 index)
 {
 	if (is_bar(index))
 		return vdev->info.bar[index].size;
 	if (index == VFIO_PCI_ROM_REGION_INDEX)
 		return vdev->info.rom_size;
+	if (index == VFIO_PCI_VGA_REGION_INDEX)
+		return vdev->info.has_vga ? VGA_SIZE : 0;
 	return index == VFIO_PCI_CONFIG_REGION_INDEX ? vdev->info.config_size
 						     : 0;
 }
@@ -152,7 +181,8 @@ static int fill_region_info(struct vfio_pci_device *vdev,
 			    struct vfio_region_info *info,
 			    struct vfio_info_cap *caps)
 {
-	if (info->index >= VFIO_PCI_VGA_REGION_INDEX)
+	if (info->index >= VFIO_PCI_VGA_REGION_INDEX &&
+	    !region_size(vdev, info->index))
 		return -EINVAL;
 	info->flags = 0;
 	info->cap_offset = 0;
@@ -217,6 +247,9 @@ int vfio_pci_bar_access(struct vfio_pci_device *vdev, u32 index, u64 off,
 {
 	int ret = 0;
 
+	/* May wait for somebody else's turn, which nobody here should. */
+	if (index == VFIO_PCI_VGA_REGION_INDEX)
+		return vdev->ops->vga_access(vdev->hw, off, size, val, write);
 	down_read(&vdev->memory_lock);
 	if (!is_io(vdev, index) && !memory_on(vdev))
 		ret = -EIO;
@@ -257,8 +290,9 @@ static int write_one(struct vfio_pci_device *vdev, u32 index, u64 off, u32 size,
 ssize_t vfio_pci_bar_rw(struct vfio_pci_device *vdev, u32 index,
 			char __user *buf, size_t len, u64 off, bool write)
 {
-	u64 end = region_size(vdev, index);
-	u32 max = is_io(vdev, index) ? 4 : 8;
+	bool vga = index == VFIO_PCI_VGA_REGION_INDEX;
+	u64 end = vga ? vga_end(off) : region_size(vdev, index);
+	u32 max = vga || is_io(vdev, index) ? 4 : 8;
 	size_t done;
 	u32 size;
 	int ret;

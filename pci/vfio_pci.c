@@ -125,7 +125,8 @@ static ssize_t vfio_pci_rw(struct vfio_pci_device *vdev, char __user *buf,
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX)
 		done = write ? vfio_pci_config_write(vdev, buf, len, off)
 			     : vfio_pci_config_read(vdev, buf, len, off);
-	else if (index <= VFIO_PCI_ROM_REGION_INDEX)
+	else if (index <= VFIO_PCI_ROM_REGION_INDEX ||
+		 (index == VFIO_PCI_VGA_REGION_INDEX && vdev->info.has_vga))
 		done = vfio_pci_bar_rw(vdev, index, buf, len, off, write);
 	else
 		done = -EINVAL;

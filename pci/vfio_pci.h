@@ -37,6 +37,7 @@
  * @can_reset: @reset works
  * @express:   it is a PCI Express function (has ERR)
  * @name:      "0000:01:00.0"
+ * @has_vga:   a VGA controller: it answers at the addresses that all of these share
  * @is_pf:     it can have virtual functions
  * @pf:        of a virtual function whose physical one has the bus driver too:
  *             that one, which is unbound later
@@ -62,6 +63,7 @@ struct vfio_pci_info {
 	bool can_reset;
 	bool express;
 	const char *name;
+	bool has_vga;
 	bool is_pf;
 	struct vfio_pci_device *pf;
 };
@@ -87,6 +89,10 @@ struct vfio_pci_dependent {
  * @bar_read: one access of @size (1, 2, 4, 8) bytes at the aligned @off;
  *           @bar is a region index: 0 to 5, or the ROM's
  * @bar_write: the same, written
+ * @vga_access: one access of @size (1, 2, 4) bytes at the aligned address @off on
+ *           the bus, of memory from 0xa0000 on or of ports below 0x3e0, once no other
+ *           controller answers there.  0, or an error when the caller was
+ *           interrupted.  May be NULL without has_vga
  * @bar_mmap: map @vma onto the BAR from byte @off; checked to lie inside one
  *           area of @bar_area
  * @bar_area: area @i of @bar that a program may map, ascending by offset, whole
@@ -128,6 +134,7 @@ struct vfio_pci_hw_ops {
 	void (*config_write)(void *hw, u32 off, u32 size, u32 val);
 	u64 (*bar_read)(void *hw, u32 bar, u64 off, u32 size);
 	void (*bar_write)(void *hw, u32 bar, u64 off, u32 size, u64 val);
+	int (*vga_access)(void *hw, u64 off, u32 size, u64 *val, bool write);
 	int (*bar_mmap)(void *hw, u32 bar, u64 off, struct port_vma *vma);
 	bool (*bar_area)(void *hw, u32 bar, u32 i, u64 *off, u64 *len);
 	void (*bar_enable)(void *hw, bool on);

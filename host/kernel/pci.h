@@ -31,7 +31,8 @@ struct pci_hw {
 	void __iomem *bars[PCI_STD_NUM_BARS]; /* mapped when first used */
 	void __iomem *rom;
 	size_t rom_size;
-	struct mutex map_lock; /* of the two above */
+	void __iomem *vga; /* its memory */
+	struct mutex map_lock; /* of those above */
 
 	struct rw_semaphore bars_lock;
 	struct lock_class_key bars_lock_key;
@@ -72,6 +73,7 @@ void pci_hw_vf_write(struct pci_hw *hw, u32 off, u32 val);
 /* pci_bar.c */
 u64 pci_hw_bar_read(void *data, u32 bar, u64 off, u32 size);
 void pci_hw_bar_write(void *data, u32 bar, u64 off, u32 size, u64 val);
+int pci_hw_vga_access(void *data, u64 off, u32 size, u64 *val, bool write);
 int pci_hw_bar_mmap(void *data, u32 bar, u64 off, struct port_vma *vma);
 void pci_hw_bar_enable(void *data, bool on);
 /* In between no mapping reaches the BARs, and none gets pages. */

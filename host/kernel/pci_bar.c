@@ -8,16 +8,39 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/vgaarb.h>
 
 #include "pci.h"
 
 /* ---- accesses ---- */
 
-/* The BAR's registers, mapped when first touched; NULL when that fails. */
-static void __iomem *bar_base(struct pci_hw *hw, u32 bar)
+/* Memory that VGA controllers share, and ports. */
+#define VGA_MEMORY 0xa0000
+#define VGA_MEMORY_SIZE 0x20000
+#define VGA_PORTS 0x3b0
+#define VGA_NR_PORTS 0x30
+
+static void __iomem **base_of(struct pci_hw *hw, u32 region)
 {
-	void __iomem **base = bar == VFIO_PCI_ROM_REGION_INDEX ? &hw->rom
-							       : &hw->bars[bar];
+	if (region == VFIO_PCI_VGA_REGION_INDEX)
+		return &hw->vga;
+	return region == VFIO_PCI_ROM_REGION_INDEX ? &hw->rom
+						   : &hw->bars[region];
+}
+
+static void __iomem *map_region(struct pci_hw *hw, u32 region)
+{
+	if (region == VFIO_PCI_VGA_REGION_INDEX)
+		return ioremap(VGA_MEMORY, VGA_MEMORY_SIZE);
+	if (region == VFIO_PCI_ROM_REGION_INDEX)
+		return pci_map_rom(hw->pdev, &hw->rom_size);
+	return pci_iomap(hw->pdev, region, 0);
+}
+
+/* The region's memory, mapped when first touched; NULL when that fails. */
+static void __iomem *region_base(struct pci_hw *hw, u32 region)
+{
+	void __iomem **base = base_of(hw, region);
 	void __iomem *addr = READ_ONCE(*base);
 
 	if (likely(addr))
@@ -25,9 +48,7 @@ static void __iomem *bar_base(struct pci_hw *hw, u32 bar)
 	mutex_lock(&hw->map_lock);
 	addr = *base;
 	if (!addr) {
-		addr = bar == VFIO_PCI_ROM_REGION_INDEX
-			       ? pci_map_rom(hw->pdev, &hw->rom_size)
-			       : pci_iomap(hw->pdev, bar, 0);
+		addr = map_region(hw, region);
 		smp_store_release(base, addr);
 	}
 	mutex_unlock(&hw->map_lock);
@@ -45,6 +66,9 @@ void pci_hw_unmap(struct pci_hw *hw)
 	if (hw->rom)
 		pci_unmap_rom(hw->pdev, hw->rom);
 	hw->rom = NULL;
+	if (hw->vga)
+		iounmap(hw->vga);
+	hw->vga = NULL;
 }
 
 static bool is_beyond_rom(struct pci_hw *hw, u32 bar, u64 off, u32 size)
@@ -52,43 +76,80 @@ static bool is_beyond_rom(struct pci_hw *hw, u32 bar, u64 off, u32 size)
 	return bar == VFIO_PCI_ROM_REGION_INDEX && off + size > hw->rom_size;
 }
 
+/* @size is 8 for memory only. */
+static u64 io_read(const void __iomem *addr, u32 size)
+{
+	switch (size) {
+	case 1:
+		return ioread8(addr);
+	case 2:
+		return ioread16(addr);
+	case 4:
+		return ioread32(addr);
+	default:
+		return readq(addr);
+	}
+}
+
+static void io_write(void __iomem *addr, u32 size, u64 val)
+{
+	switch (size) {
+	case 1:
+		iowrite8(val, addr);
+		break;
+	case 2:
+		iowrite16(val, addr);
+		break;
+	case 4:
+		iowrite32(val, addr);
+		break;
+	default:
+		writeq(val, addr);
+	}
+}
+
 u64 pci_hw_bar_read(void *data, u32 bar, u64 off, u32 size)
 {
-	void __iomem *base = bar_base(data, bar);
+	void __iomem *base = region_base(data, bar);
 
 	if (!base || is_beyond_rom(data, bar, off, size))
 		return ~0ull;
-	switch (size) {
-	case 1:
-		return ioread8(base + off);
-	case 2:
-		return ioread16(base + off);
-	case 4:
-		return ioread32(base + off);
-	default:
-		return readq(base + off); /* never I/O ports */
-	}
+	return io_read(base + off, size);
 }
 
 void pci_hw_bar_write(void *data, u32 bar, u64 off, u32 size, u64 val)
 {
-	void __iomem *base = bar_base(data, bar);
+	void __iomem *base = region_base(data, bar);
 
+	if (base)
+		io_write(base + off, size, val);
+}
+
+/* ---- the addresses that VGA controllers share ---- */
+
+/* The kernel's arbiter gives them to one controller at a time. */
+int pci_hw_vga_access(void *data, u64 off, u32 size, u64 *val, bool write)
+{
+	struct pci_hw *hw = data;
+	bool memory = off >= VGA_MEMORY;
+	unsigned int what = memory ? VGA_RSRC_LEGACY_MEM : VGA_RSRC_LEGACY_IO;
+	void __iomem *base;
+	int ret;
+
+	base = memory ? region_base(hw, VFIO_PCI_VGA_REGION_INDEX)
+		      : ioport_map(VGA_PORTS, VGA_NR_PORTS);
 	if (!base)
-		return;
-	switch (size) {
-	case 1:
-		iowrite8(val, base + off);
-		break;
-	case 2:
-		iowrite16(val, base + off);
-		break;
-	case 4:
-		iowrite32(val, base + off);
-		break;
-	default:
-		writeq(val, base + off);
-	}
+		return -ENOMEM;
+	ret = vga_get_interruptible(hw->pdev, what);
+	if (ret)
+		return ret;
+	off -= memory ? VGA_MEMORY : VGA_PORTS;
+	if (write)
+		io_write(base + off, size, *val);
+	else
+		*val = io_read(base + off, size);
+	vga_put(hw->pdev, what);
+	return 0;
 }
 
 /* ---- mappings ---- */

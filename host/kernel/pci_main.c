@@ -5,6 +5,7 @@
  * The driver leaves its devices' DMA to whoever owns their group
  * (driver_managed_dma): binding alone does not make a group unviable.
  */
+#include <linux/aperture.h>
 #include <linux/module.h>
 #include <linux/pm_runtime.h>
 
@@ -19,6 +20,11 @@ static bool nointxmask;
 module_param(nointxmask, bool, 0644);
 MODULE_PARM_DESC(nointxmask, "Do not trust functions to mask their INTx: the "
 			     "line is masked, and must not be shared");
+
+static bool disable_vga;
+module_param(disable_vga, bool, 0444);
+MODULE_PARM_DESC(disable_vga, "Do not give users the addresses that VGA "
+			      "controllers share");
 
 /* ---- open, close, reset ---- */
 
@@ -204,6 +210,7 @@ static const struct vfio_pci_hw_ops pci_hw_ops = {
 	.config_write = pci_hw_config_write,
 	.bar_read = pci_hw_bar_read,
 	.bar_write = pci_hw_bar_write,
+	.vga_access = pci_hw_vga_access,
 	.bar_mmap = pci_hw_bar_mmap,
 	.bar_enable = pci_hw_bar_enable,
 	.reset = pci_hw_reset,
@@ -275,6 +282,8 @@ static void describe(struct pci_dev *pdev, struct vfio_pci_info *info)
 	info->express = pci_is_pcie(pdev);
 	info->can_reset = compat_can_reset(pdev);
 	info->is_pf = pdev->is_physfn;
+	info->has_vga = !disable_vga &&
+			pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA;
 	describe_bars(pdev, info);
 	describe_irqs(pdev, info);
 }
@@ -319,6 +328,12 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	hw->pdev = pdev;
 	hw_init(hw);
 	describe(pdev, &info);
+	/* A console may draw where firmware left it a picture. */
+	if (pdev->class >> 16 == PCI_BASE_CLASS_DISPLAY) {
+		ret = aperture_remove_conflicting_pci_devices(pdev, "vfio-pci");
+		if (ret)
+			goto err_free;
+	}
 	info.pf = pci_hw_pf(pdev, &vfio_pci_driver);
 	/* Once bound it can be opened, and so be reset. */
 	pci_set_drvdata(pdev, hw);

@@ -211,6 +211,25 @@ static void do_bar_write(void *hw, u32 bar, u64 off, u32 size, u64 val)
 	bar_end(fake, "write", bar, off, size, val);
 }
 
+static int do_vga_access(void *hw, u64 off, u32 size, u64 *val, bool write)
+{
+	struct fake *fake = hw;
+
+	must(fake->enabled && (size == 1 || size == 2 || size == 4));
+	must(IS_ALIGNED(off, size));
+	if (fake->vga_ret)
+		return fake->vga_ret;
+	if (write)
+		memcpy(fake->vga + off, val, size);
+	else
+		memcpy(val, fake->vga + off, size);
+	pthread_mutex_lock(&fake->lock);
+	note(fake, "vga %s %llx/%u\n", write ? "write" : "read",
+	     (unsigned long long)off, size);
+	pthread_mutex_unlock(&fake->lock);
+	return 0;
+}
+
 static int rights(void *hw, u32 bar, u64 off, int prot, u64 *len)
 {
 	struct fake *fake = hw;
@@ -405,6 +424,7 @@ static const struct vfio_pci_hw_ops fake_ops = {
 	.config_write = do_config_write,
 	.bar_read = do_bar_read,
 	.bar_write = do_bar_write,
+	.vga_access = do_vga_access,
 	.bar_mmap = do_bar_mmap,
 	.bar_enable = do_bar_enable,
 	.reset = do_reset,

@@ -73,6 +73,7 @@ struct fake {
 	u8 was_read[4096];
 	int memfd; /* of the BARs, at index << 20 */
 	u8 *memory;
+	u8 vga[0xc0000]; /* at the addresses it answers at */
 
 	/* Guards the rest. */
 	pthread_mutex_t lock;
@@ -96,6 +97,7 @@ struct fake {
 	int enable_ret;
 	int irq_enable_ret;
 	int reset_ret;
+	int vga_ret;
 	bool keep_command; /* enabling does not let it decode */
 
 	struct vfio_pci_dependent deps[MAX_DEPS];

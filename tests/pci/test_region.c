@@ -132,6 +132,43 @@ static void rom_can_be_read_but_not_written(void **state)
 	assert_int_equal(wr(REGION(6), &val, 4), -EINVAL);
 }
 
+static void vga_is_reached_in_its_ranges_only(void **state)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = 8 };
+	u8 bytes[16] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	fake->info.has_vga = true;
+	start();
+	assert_int_equal(do_ioctl(&user, VFIO_DEVICE_GET_REGION_INFO, &info),
+			 0);
+	assert_int_equal(info.size, 0xc0000);
+	assert_int_equal(info.flags, VFIO_REGION_INFO_FLAG_READ |
+					     VFIO_REGION_INFO_FLAG_WRITE);
+	fake_take_log(fake, (char[sizeof(fake->log)]){ 0 });
+	assert_int_equal(wr(REGION(8) + 0x3c1, bytes, 8), 8);
+	assert_calls(fake, "vga write 3c1/1\nvga write 3c2/2\n"
+			   "vga write 3c4/4\nvga write 3c8/1\n");
+	assert_memory_equal(fake->vga + 0x3c1, bytes, 8);
+	/* Never more than a port takes, in memory neither. */
+	fake->vga[0xa0007] = 0x77;
+	assert_int_equal(rd(REGION(8) + 0xa0000, bytes, 8), 8);
+	assert_calls(fake, "vga read a0000/4\nvga read a0004/4\n");
+	assert_int_equal(bytes[7], 0x77);
+
+	assert_int_equal(rd(REGION(8) + 0x3ba, bytes, 16), 2);
+	assert_int_equal(rd(REGION(8) + 0x3df, bytes, 16), 1);
+	assert_int_equal(rd(REGION(8) + 0xbffff, bytes, 16), 1);
+	assert_int_equal(rd(REGION(8), bytes, 1), -EINVAL);
+	assert_int_equal(rd(REGION(8) + 0x3af, bytes, 1), -EINVAL);
+	assert_int_equal(rd(REGION(8) + 0x3bc, bytes, 1), -EINVAL);
+	assert_int_equal(wr(REGION(8) + 0x3e0, bytes, 1), -EINVAL);
+	assert_int_equal(wr(REGION(8) + 0x9ffff, bytes, 1), -EINVAL);
+	assert_int_equal(rd(REGION(8) + 0xc0000, bytes, 1), -EINVAL);
+	/* Somebody waited for his turn, and was interrupted. */
+	fake->vga_ret = -EINTR;
+	assert_int_equal(rd(REGION(8) + 0xa0000, bytes, 1), -EINTR);
+}
+
 static void msix_table_accesses_reach_the_function(void **state)
 {
 	u32 val = 1;
@@ -207,6 +244,8 @@ static void mmap_outside_what_is_offered_is_einval(void **state)
 	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(3)), -EINVAL);
 	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(6)), -EINVAL);
 	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(7)), -EINVAL);
+	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(8) + 0xa0000),
+			 -EINVAL);
 	assert_int_equal(try_mmap(0x1000, MAP_SHARED, REGION(9)), -EINVAL);
 }
 
@@ -419,6 +458,7 @@ int main(void)
 		test(access_is_cut_short_at_the_end_of_a_region),
 		test(region_that_is_not_there_is_einval),
 		test(rom_can_be_read_but_not_written),
+		test(vga_is_reached_in_its_ranges_only),
 		test(msix_table_accesses_reach_the_function),
 		test(D4_access_with_memory_decode_off_is_eio),
 		test(bad_pointer_is_efault),
