@@ -71,8 +71,10 @@ void test_races(void)
 
 	/* Each success of an attacher was undone once, but for the last. */
 	ioctl(group, VFIO_GROUP_GET_STATUS, &status);
-	check("L6_each_attach_has_its_detach", (long)a + (long)b - detached,
-	      !!(status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET));
+	check("L6_each_attach_has_its_detach",
+	      (long)a + (long)b - detached ==
+		      !!(status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET),
+	      1);
 	close(containers[1]);
 	close_chain(&c);
 	c = open_device();
