@@ -239,6 +239,21 @@ static void open_shows_the_identity_and_the_pin(void **state)
 	assert_int_equal(config_read(&user, 0x3d, 1), 1);
 }
 
+/* What only the host may change is read once, at open. */
+static void open_shows_what_capabilities_say_of_themselves(void **state)
+{
+	fake_put(fake->power_on, MSI + 4, 4, 0xfee01000);
+	fake_put(fake->power_on, MSI + 8, 4, 0x12);
+	fake_put(fake->power_on, MSI + 12, 2, 0x4321);
+	start();
+	assert_int_equal(config_read(&user, MSI + 4, 4), 0xfee01000);
+	assert_int_equal(config_read(&user, MSI + 8, 4), 0x12);
+	assert_int_equal(config_read(&user, MSI + 12, 2), 0x4321);
+	assert_int_equal(config_read(&user, MSIX + 4, 4), TABLE_OFF | 4);
+	assert_int_equal(config_read(&user, MSIX + 8, 4), 0x3000 | 4);
+	assert_int_equal(config_read(&user, EXP + 8, 2), 0x2830);
+}
+
 static void pin_of_a_function_without_intx_reads_0(void **state)
 {
 	fake->info.has_intx = false;
@@ -873,6 +888,7 @@ int main(void)
 		test(open_reads_no_register_of_the_functions_own),
 		test(open_finds_memory_on_and_bus_mastering_off),
 		test(open_shows_the_identity_and_the_pin),
+		test(open_shows_what_capabilities_say_of_themselves),
 		test(pin_of_a_function_without_intx_reads_0),
 		test(open_forgets_what_the_former_program_wrote),
 		test(bars_tell_their_sizes),
