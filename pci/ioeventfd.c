@@ -24,10 +24,12 @@ struct ioeventfd {
 static void signalled(void *data)
 {
 	struct ioeventfd *ioeventfd = data;
+	int got = vfio_pci_power_get(ioeventfd->vdev);
 
 	/* With memory decode off it goes where a bus would send it: nowhere. */
 	vfio_pci_bar_access(ioeventfd->vdev, ioeventfd->bar, ioeventfd->off,
 			    ioeventfd->size, &ioeventfd->val, true);
+	vfio_pci_power_put(ioeventfd->vdev, got);
 }
 
 static struct ioeventfd *find(struct vfio_pci_device *vdev,

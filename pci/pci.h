@@ -98,6 +98,8 @@ struct vfio_pci_device {
 	struct rw_semaphore memory_lock;
 	bool decode; /* COMMAND has memory decode on */
 	bool asleep; /* in D3hot */
+	bool resting; /* the host may put it to sleep */
+	struct port_eventfd *wakeup; /* told when the rest ends by itself */
 
 	/* ioeventfd_lock */
 	struct mutex ioeventfd_lock;
@@ -214,6 +216,8 @@ void vfio_pci_memory_init(struct vfio_pci_device *vdev);
  * BARs can be reached. */
 void vfio_pci_memory_set(struct vfio_pci_device *vdev, bool decode,
 			 bool asleep);
+/* At rest mappings reach nothing. */
+void vfio_pci_memory_rest(struct vfio_pci_device *vdev, bool resting);
 
 /* ---- irq.c ---- */
 
@@ -242,14 +246,44 @@ void vfio_pci_ioeventfd_exit(struct vfio_pci_device *vdev);
 
 /* P1: may the function be opened by who says @options? */
 int vfio_pci_admit(void *data, const char *options);
-/* P2; @arg follows the header of a feature, whose size and flags these are. */
-long vfio_pci_feature_vf_token(struct vfio_pci_device *vdev, u32 argsz,
-			       u32 flags, const void __user *arg);
+/* P2; @arg follows the header. */
+long vfio_pci_feature_vf_token(struct vfio_pci_device *vdev,
+			       const struct vfio_device_feature *feature,
+			       const void __user *arg);
 /* First open and last close, which count with the function's PF. */
 void vfio_pci_token_use(struct vfio_pci_device *vdev);
 void vfio_pci_token_unuse(struct vfio_pci_device *vdev);
 
+/* ---- power.c ---- */
+
+/* In between the function is awake.  0: it is not at rest; 1: it has been woken; or
+ * an error.  _put() takes that answer. */
+int vfio_pci_power_get(struct vfio_pci_device *vdev);
+void vfio_pci_power_put(struct vfio_pci_device *vdev, int got);
+/* Ends the rest, if there is one, also when the function does not wake: an error. */
+int vfio_pci_power_exit(struct vfio_pci_device *vdev);
+long vfio_pci_feature_low_power_entry(struct vfio_pci_device *vdev,
+				      const struct vfio_device_feature *feature);
+/* @arg follows the header. */
+long vfio_pci_feature_low_power_entry_with_wakeup(
+	struct vfio_pci_device *vdev, const struct vfio_device_feature *feature,
+	const void __user *arg);
+long vfio_pci_feature_low_power_exit(struct vfio_pci_device *vdev,
+				     const struct vfio_device_feature *feature);
+
+/* ---- feature.c ---- */
+
+long vfio_pci_ioctl_feature(struct vfio_pci_device *vdev,
+			    struct vfio_device_feature __user *arg);
+/* What is asked of a feature that can be set only, by @size bytes: 1: to set it; else
+ * the answer. */
+int vfio_pci_feature_check_set(const struct vfio_device_feature *feature,
+			       size_t size);
+
 /* ---- reset.c ---- */
+
+/* Brings the function to D0. */
+void vfio_pci_end_sleep(struct vfio_pci_device *vdev);
 
 /* Resets the function by @reset and writes back what the user had set. */
 int vfio_pci_reset(struct vfio_pci_device *vdev, int (*reset)(void *hw));

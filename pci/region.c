@@ -14,15 +14,29 @@ static bool memory_on(const struct vfio_pci_device *vdev)
 	return vdev->decode && !vdev->asleep;
 }
 
-void vfio_pci_memory_set(struct vfio_pci_device *vdev, bool decode, bool asleep)
+static void set_state(struct vfio_pci_device *vdev, bool decode, bool asleep,
+		      bool resting)
 {
-	bool was = memory_on(vdev);
+	bool was = memory_on(vdev) && !vdev->resting;
+	bool is;
 
 	lockdep_assert_held_write(&vdev->memory_lock);
 	vdev->decode = decode;
 	vdev->asleep = asleep;
-	if (memory_on(vdev) != was)
-		vdev->ops->bar_enable(vdev->hw, !was);
+	WRITE_ONCE(vdev->resting, resting);
+	is = memory_on(vdev) && !resting;
+	if (is != was)
+		vdev->ops->bar_enable(vdev->hw, is);
+}
+
+void vfio_pci_memory_set(struct vfio_pci_device *vdev, bool decode, bool asleep)
+{
+	set_state(vdev, decode, asleep, vdev->resting);
+}
+
+void vfio_pci_memory_rest(struct vfio_pci_device *vdev, bool resting)
+{
+	set_state(vdev, vdev->decode, false, resting);
 }
 
 void vfio_pci_memory_init(struct vfio_pci_device *vdev)

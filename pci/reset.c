@@ -8,7 +8,7 @@
  */
 #include "pci.h"
 
-static void end_sleep(struct vfio_pci_device *vdev)
+void vfio_pci_end_sleep(struct vfio_pci_device *vdev)
 {
 	u32 ctrl = vdev->config.pm + CFG_PM_CTRL;
 	u32 val = vdev->ops->config_read(vdev->hw, ctrl, 1);
@@ -28,7 +28,7 @@ int vfio_pci_reset(struct vfio_pci_device *vdev, int (*reset)(void *hw))
 	vfio_pci_memory_set(vdev, false, vdev->asleep);
 	vfio_pci_config_save(vdev);
 	if (vdev->asleep)
-		end_sleep(vdev);
+		vfio_pci_end_sleep(vdev);
 	ret = reset(vdev->hw);
 	vfio_pci_config_restore(vdev);
 	vfio_pci_memory_set(vdev, decode, false);

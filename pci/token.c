@@ -121,20 +121,18 @@ int vfio_pci_admit(void *data, const char *options)
 	return ret;
 }
 
-long vfio_pci_feature_vf_token(struct vfio_pci_device *vdev, u32 argsz,
-			       u32 flags, const void __user *arg)
+long vfio_pci_feature_vf_token(struct vfio_pci_device *vdev,
+			       const struct vfio_device_feature *feature,
+			       const void __user *arg)
 {
 	u8 token[VFIO_PCI_TOKEN_LEN];
+	int ret;
 
 	if (!vdev->info.is_pf)
 		return -ENOTTY;
-	if (flags & VFIO_DEVICE_FEATURE_GET)
-		return -EINVAL;
-	if (flags & VFIO_DEVICE_FEATURE_PROBE)
-		return 0;
-	if (!(flags & VFIO_DEVICE_FEATURE_SET) ||
-	    argsz - sizeof(struct vfio_device_feature) < sizeof(token))
-		return -EINVAL;
+	ret = vfio_pci_feature_check_set(feature, sizeof(token));
+	if (ret <= 0)
+		return ret;
 	if (port_copy_in(token, arg, sizeof(token)))
 		return -EFAULT;
 	mutex_lock(&vdev->token_lock);

@@ -26,6 +26,8 @@ static void vfio_pci_release(void *data)
 {
 	struct vfio_pci_device *vdev = data;
 
+	if (vfio_pci_power_exit(vdev))
+		port_warn("%s: does not wake up", vdev->name);
 	vfio_pci_token_unuse(vdev);
 	vfio_pci_ioeventfd_exit(vdev);
 	vfio_pci_irq_exit(vdev);
@@ -57,36 +59,9 @@ static long vfio_pci_ioctl_get_info(struct vfio_pci_device *vdev,
 	return port_copy_out(arg, &info, min_t(size_t, argsz, maxsz));
 }
 
-/* A wrong question is told from one about something that is not there. */
-static long vfio_pci_ioctl_feature(struct vfio_pci_device *vdev,
-				   struct vfio_device_feature __user *arg)
+static long awake_ioctl(struct vfio_pci_device *vdev, unsigned int cmd,
+			void __user *uarg)
 {
-	const u32 access = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
-	const u32 known = VFIO_DEVICE_FEATURE_MASK | access |
-			  VFIO_DEVICE_FEATURE_PROBE;
-	struct vfio_device_feature feature;
-
-	if (port_copy_in(&feature, arg, sizeof(feature)))
-		return -EFAULT;
-	if (feature.argsz < sizeof(feature) || feature.flags & ~known)
-		return -EINVAL;
-	if (!(feature.flags & VFIO_DEVICE_FEATURE_PROBE) &&
-	    (feature.flags & access) == access)
-		return -EINVAL;
-	switch (feature.flags & VFIO_DEVICE_FEATURE_MASK) {
-	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
-		return vfio_pci_feature_vf_token(vdev, feature.argsz,
-						 feature.flags, arg + 1);
-	default:
-		return -ENOTTY;
-	}
-}
-
-static long vfio_pci_ioctl(void *data, unsigned int cmd, unsigned long arg)
-{
-	struct vfio_pci_device *vdev = data;
-	void __user *uarg = (void __user *)arg;
-
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
 		return vfio_pci_ioctl_get_info(vdev, uarg);
@@ -111,6 +86,19 @@ static long vfio_pci_ioctl(void *data, unsigned int cmd, unsigned long arg)
 	}
 }
 
+static long vfio_pci_ioctl(void *data, unsigned int cmd, unsigned long arg)
+{
+	struct vfio_pci_device *vdev = data;
+	int got = vfio_pci_power_get(vdev);
+	long ret;
+
+	if (got < 0)
+		return got;
+	ret = awake_ioctl(vdev, cmd, (void __user *)arg);
+	vfio_pci_power_put(vdev, got);
+	return ret;
+}
+
 /* ---- read and write ---- */
 
 static ssize_t vfio_pci_rw(struct vfio_pci_device *vdev, char __user *buf,
@@ -119,9 +107,13 @@ static ssize_t vfio_pci_rw(struct vfio_pci_device *vdev, char __user *buf,
 	u64 index = VFIO_PCI_OFFSET_TO_INDEX(*pos);
 	u64 off = (u64)*pos & VFIO_PCI_OFFSET_MASK;
 	ssize_t done;
+	int got;
 
 	if (!len)
 		return 0;
+	got = vfio_pci_power_get(vdev);
+	if (got < 0)
+		return got;
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX)
 		done = write ? vfio_pci_config_write(vdev, buf, len, off)
 			     : vfio_pci_config_read(vdev, buf, len, off);
@@ -130,6 +122,7 @@ static ssize_t vfio_pci_rw(struct vfio_pci_device *vdev, char __user *buf,
 		done = vfio_pci_bar_rw(vdev, index, buf, len, off, write);
 	else
 		done = -EINVAL;
+	vfio_pci_power_put(vdev, got);
 	if (done > 0)
 		*pos += done;
 	return done;

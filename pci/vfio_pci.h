@@ -107,6 +107,10 @@ struct vfio_pci_dependent {
  *           one too, until @fn returns non-zero; that value is returned
  * @hot_reset: do it; to this function it is as @reset, the others come out as
  *           they were but for their registers
+ * @rest:    the user does without it: it may be put to sleep, and to the user only
+ *           takes longer then.  NULL: it cannot
+ * @wake:    takes one @rest back: it is awake when this returns; or an error, and it is
+ *           not.  A call of the user's that finds it at rest is a @wake and a @rest
  * @irq_enable: begin to use @nvec vectors of interrupt @index
  *           (VFIO_PCI_INTX_IRQ_INDEX, _MSI_, _MSIX_); nothing is signalled
  *           before @irq_set.  0, a negated errno, or how many vectors there
@@ -122,7 +126,7 @@ struct vfio_pci_dependent {
  * What overlaps what: @enable, @disable, @reset and @hot_reset nothing.  The
  * interrupt calls not each other; config accesses not each other; @bar_mmap and
  * @bar_enable neither each other nor an access of a BAR.  All else may overlap:
- * accesses of BARs each other, too.
+ * accesses of BARs each other, too.  At rest BARs are accessed with @bar_enable off.
  * @hot_reset_each changes nothing and may overlap all.  It and @hot_reset may
  * both be NULL: no such reset.
  */
@@ -144,6 +148,8 @@ struct vfio_pci_hw_ops {
 					void *data),
 			      void *data);
 	int (*hot_reset)(void *hw);
+	void (*rest)(void *hw);
+	int (*wake)(void *hw);
 	int (*irq_enable)(void *hw, u32 index, u32 nvec);
 	void (*irq_disable)(void *hw, u32 index);
 	void (*irq_set)(void *hw, u32 index, u32 vector,
@@ -162,6 +168,9 @@ struct vfio_pci_device *vfio_pci_bind(struct device *dev,
 				      void *hw);
 /* Takes the device back; asks its user by the REQ interrupt and waits (B3). */
 void vfio_pci_unbind(struct vfio_pci_device *vdev);
+/* The function was asleep by @rest, and is awake, whoever woke it; no lock of its owner's
+ * is held.  True: its rest is over, and one @rest is to be taken back. */
+bool vfio_pci_woken(struct vfio_pci_device *vdev);
 /* The hardware reported an error: tells the user by the ERR interrupt. */
 void vfio_pci_error(struct vfio_pci_device *vdev);
 

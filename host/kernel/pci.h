@@ -47,6 +47,7 @@ struct pci_hw {
 	bool intx_can_mask; /* DisINTx works: the line may be shared */
 	bool intx_masked;
 	bool intx_missed; /* fired without a trigger */
+	bool intx_rests; /* masked until it is awake */
 	struct port_eventfd *intx_trigger;
 };
 
@@ -57,6 +58,10 @@ void pci_hw_irq_set(void *data, u32 index, u32 vector,
 		    struct port_eventfd *trigger);
 void pci_hw_intx_mask(void *data);
 void pci_hw_intx_unmask(void *data);
+/* The function goes to sleep: nobody asks it whether its line is asserted; it is
+ * awake again. */
+void pci_hw_intx_sleep(struct pci_hw *hw);
+void pci_hw_intx_wake(struct pci_hw *hw);
 
 /* pci_sriov.c */
 int pci_hw_sriov_init(struct pci_driver *driver);

@@ -176,6 +176,19 @@ out_unlock:
 	spin_unlock_irqrestore(&hw->intx_lock, flags);
 }
 
+void pci_hw_intx_sleep(struct pci_hw *hw)
+{
+	hw->intx_rests = hw->intx_in_use && !hw->intx_masked;
+	pci_hw_intx_mask(hw);
+}
+
+void pci_hw_intx_wake(struct pci_hw *hw)
+{
+	if (hw->intx_rests)
+		pci_hw_intx_unmask(hw);
+	hw->intx_rests = false;
+}
+
 /* ---- the table's calls ---- */
 
 int pci_hw_irq_enable(void *data, u32 index, u32 nvec)

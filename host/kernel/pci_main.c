@@ -77,6 +77,40 @@ static void pci_hw_disable(void *data)
 	pm_runtime_put(&pdev->dev);
 }
 
+/* What a bound function may use is counted: sleep begins with the last. */
+static void pci_hw_rest(void *data)
+{
+	struct pci_hw *hw = data;
+
+	pm_runtime_put(&hw->pdev->dev);
+}
+
+static int pci_hw_wake(void *data)
+{
+	struct pci_hw *hw = data;
+
+	return min(pm_runtime_get_sync(&hw->pdev->dev), 0);
+}
+
+static int vfio_pci_runtime_suspend(struct device *dev)
+{
+	pci_hw_intx_sleep(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int vfio_pci_runtime_resume(struct device *dev)
+{
+	struct pci_hw *hw = dev_get_drvdata(dev);
+
+	pci_hw_intx_wake(hw);
+	if (vfio_pci_woken(hw->vdev))
+		pm_runtime_get_noresume(dev);
+	return 0;
+}
+
+static const struct dev_pm_ops pm_ops = { RUNTIME_PM_OPS(
+	vfio_pci_runtime_suspend, vfio_pci_runtime_resume, NULL) };
+
 static int pci_hw_reset(void *data)
 {
 	struct pci_hw *hw = data;
@@ -216,6 +250,8 @@ static const struct vfio_pci_hw_ops pci_hw_ops = {
 	.reset = pci_hw_reset,
 	.hot_reset_each = pci_hw_hot_reset_each,
 	.hot_reset = pci_hw_hot_reset,
+	.rest = pci_hw_rest,
+	.wake = pci_hw_wake,
 	.irq_enable = pci_hw_irq_enable,
 	.irq_disable = pci_hw_irq_disable,
 	.irq_set = pci_hw_irq_set,
@@ -368,9 +404,10 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct pci_hw *hw = pci_get_drvdata(pdev);
 
+	/* Awake from here on, so that no resume finds it gone. */
+	pm_runtime_get_sync(&pdev->dev);
 	pci_hw_sriov_configure(pdev, 0);
 	vfio_pci_unbind(hw->vdev);
-	pm_runtime_get_sync(&pdev->dev);
 	pm_runtime_forbid(&pdev->dev);
 	if (hw->needs_reset)
 		late_reset(pdev);
@@ -406,6 +443,7 @@ static struct pci_driver vfio_pci_driver = {
 	.remove = vfio_pci_remove,
 	.sriov_configure = pci_hw_sriov_configure,
 	.err_handler = &error_handlers,
+	.driver.pm = &pm_ops,
 	.driver_managed_dma = true,
 };
 

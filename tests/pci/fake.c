@@ -167,7 +167,8 @@ static u8 *bar_begin(struct fake *fake, u32 bar, u64 off, u32 size)
 	bool io = bar < 6 && fake->info.bar[bar].flags & VFIO_PCI_BAR_IO;
 
 	pthread_mutex_lock(&fake->lock);
-	must(fake->enabled && (io || fake->memory_on) && !fake->inside[1]);
+	must(fake->enabled && !fake->rests && !fake->inside[1]);
+	must(io || fake->memory_on || fake->at_rest);
 	must(size == 1 || size == 2 || size == 4 || (size == 8 && !io));
 	must(off % size == 0);
 	must(off + size <=
@@ -209,6 +210,40 @@ static void do_bar_write(void *hw, u32 bar, u64 off, u32 size, u64 val)
 	must(bar < 6);
 	memcpy(at, &val, size);
 	bar_end(fake, "write", bar, off, size, val);
+}
+
+static void do_rest(void *hw)
+{
+	struct fake *fake = hw;
+
+	pthread_mutex_lock(&fake->lock);
+	fake->rests++;
+	note(fake, "rest\n");
+	pthread_mutex_unlock(&fake->lock);
+}
+
+static int do_wake(void *hw)
+{
+	struct fake *fake = hw;
+	bool slept;
+
+	pthread_mutex_lock(&fake->lock);
+	slept = fake->sleeps && fake->rests == 1;
+	fake->rests--;
+	note(fake, "wake\n");
+	pthread_mutex_unlock(&fake->lock);
+	if (slept && !fake->wake_ret)
+		fake_woken(fake);
+	return fake->wake_ret;
+}
+
+void fake_woken(struct fake *fake)
+{
+	if (!vfio_pci_woken(fake->vdev))
+		return;
+	pthread_mutex_lock(&fake->lock);
+	fake->rests--;
+	pthread_mutex_unlock(&fake->lock);
 }
 
 static int do_vga_access(void *hw, u64 off, u32 size, u64 *val, bool write)
@@ -425,6 +460,8 @@ static const struct vfio_pci_hw_ops fake_ops = {
 	.bar_read = do_bar_read,
 	.bar_write = do_bar_write,
 	.vga_access = do_vga_access,
+	.rest = do_rest,
+	.wake = do_wake,
 	.bar_mmap = do_bar_mmap,
 	.bar_enable = do_bar_enable,
 	.reset = do_reset,

@@ -98,6 +98,10 @@ struct fake {
 	int irq_enable_ret;
 	int reset_ret;
 	int vga_ret;
+	int wake_ret;
+	int rests; /* not taken back */
+	bool at_rest; /* BARs may be reached without memory decode */
+	bool sleeps; /* it is put to sleep at rest */
 	bool keep_command; /* enabling does not let it decode */
 
 	struct vfio_pci_dependent deps[MAX_DEPS];
@@ -130,6 +134,8 @@ void fake_put(u8 *config, u32 off, u32 size, u32 val);
 u32 fake_get(const u8 *config, u32 off, u32 size);
 /* The function sends vector @vector of what is in use. */
 void fake_fire(struct fake *fake, u32 vector);
+/* Whoever it was, it does not sleep any more. */
+void fake_woken(struct fake *fake);
 /* Drives INTx. */
 void fake_line(struct fake *fake, bool asserted);
 

@@ -146,18 +146,39 @@ long unmap_dma(int container, uint64_t iova, uint64_t size, uint32_t flags)
 	return ret ? ret : (long)arg.size;
 }
 
-long set_trigger(int device, uint32_t index, int fd)
+static long set_eventfd(int device, uint32_t index, uint32_t action, int fd)
 {
 	char buf[sizeof(struct vfio_irq_set) + sizeof(int)];
 	struct vfio_irq_set *irq = (void *)buf;
 
 	irq->argsz = sizeof(buf);
-	irq->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	irq->flags = VFIO_IRQ_SET_DATA_EVENTFD | action;
 	irq->index = index;
 	irq->start = 0;
 	irq->count = 1;
 	memcpy(irq->data, &fd, sizeof(fd));
 	return call(ioctl(device, VFIO_DEVICE_SET_IRQS, irq));
+}
+
+long set_trigger(int device, uint32_t index, int fd)
+{
+	return set_eventfd(device, index, VFIO_IRQ_SET_ACTION_TRIGGER, fd);
+}
+
+long set_unmask(int device, uint32_t index, int fd)
+{
+	return set_eventfd(device, index, VFIO_IRQ_SET_ACTION_UNMASK, fd);
+}
+
+long clear_triggers(int device, uint32_t index)
+{
+	struct vfio_irq_set irq = {
+		.argsz = sizeof(irq),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index,
+	};
+
+	return call(ioctl(device, VFIO_DEVICE_SET_IRQS, &irq));
 }
 
 long set_ioeventfd(int device, uint32_t size, uint64_t offset, uint64_t data,

@@ -78,6 +78,10 @@ long map_dma(int container, uint64_t iova, const void *vaddr, uint64_t size,
 long unmap_dma(int container, uint64_t iova, uint64_t size, uint32_t flags);
 /* The first interrupt of @index signals @fd; -1: nothing. */
 long set_trigger(int device, uint32_t index, int fd);
+/* @fd unmasks it. */
+long set_unmask(int device, uint32_t index, int fd);
+/* No interrupt of @index is in use any more. */
+long clear_triggers(int device, uint32_t index);
 /* What is written at @offset when @fd is signalled; -1: nothing any more. */
 long set_ioeventfd(int device, uint32_t size, uint64_t offset, uint64_t data,
 		   int fd);

@@ -25,24 +25,6 @@ static long unmap(uint64_t size)
 	return unmap_dma(chain.container, IOVA, size, 0);
 }
 
-static long set_irq(unsigned int index, uint32_t what, const int *fd)
-{
-	char buf[sizeof(struct vfio_irq_set) + sizeof(int)];
-	struct vfio_irq_set *irq = (void *)buf;
-
-	irq->argsz = sizeof(buf);
-	irq->flags = what |
-		     (fd ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
-	irq->index = index;
-	irq->start = 0;
-	irq->count = 1;
-	if (fd)
-		memcpy(irq->data, fd, sizeof(*fd));
-	else if (what == VFIO_IRQ_SET_ACTION_TRIGGER)
-		irq->count = 0;
-	return call(ioctl(chain.device, VFIO_DEVICE_SET_IRQS, irq));
-}
-
 static bool is_quiet(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -131,9 +113,7 @@ static void test_msi(void)
 {
 	int event = eventfd(0, EFD_NONBLOCK);
 
-	check("B6_msi",
-	      set_irq(VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER,
-		      &event),
+	check("B6_msi", set_trigger(edu.device, VFIO_PCI_MSI_IRQ_INDEX, event),
 	      0);
 	edu_command(&edu, 4, 0);
 	edu_set(&edu, EDU_IRQ_RAISE, 1);
@@ -144,9 +124,7 @@ static void test_msi(void)
 	test_rights(event);
 	check("D1_reset_with_msi", call(ioctl(chain.device, VFIO_DEVICE_RESET)),
 	      -EINVAL);
-	check("B6_msi_off",
-	      set_irq(VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER,
-		      NULL),
+	check("B6_msi_off", clear_triggers(edu.device, VFIO_PCI_MSI_IRQ_INDEX),
 	      0);
 	close(event);
 }
@@ -159,7 +137,7 @@ static void test_intx(void)
 	int event = eventfd(0, EFD_NONBLOCK), unmask = eventfd(0, 0);
 	uint64_t one = 1;
 
-	check("B6_intx", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, &event), 0);
+	check("B6_intx", set_trigger(edu.device, intx, event), 0);
 	edu_set(&edu, EDU_IRQ_RAISE, 1);
 	check("B6_intx_arrives", await(event), 1);
 	check("B6_intx_unmask_asserted",
@@ -173,14 +151,13 @@ static void test_intx(void)
 	      0);
 	check("B6_intx_speaks_again", await(event), 1);
 	check("B6_intx_is_masked_again", is_quiet(event), 1);
-	check("B6_intx_unmask_eventfd",
-	      set_irq(intx, VFIO_IRQ_SET_ACTION_UNMASK, &unmask), 0);
+	check("B6_intx_unmask_eventfd", set_unmask(edu.device, intx, unmask),
+	      0);
 	if (write(unmask, &one, sizeof(one)) != sizeof(one))
 		err(1, "eventfd");
 	check("B6_intx_speaks_when_the_eventfd_does", await(event), 1);
 	edu_set(&edu, EDU_IRQ_ACK, edu_get(&edu, EDU_IRQ_STATUS));
-	check("B6_intx_off", set_irq(intx, VFIO_IRQ_SET_ACTION_TRIGGER, NULL),
-	      0);
+	check("B6_intx_off", clear_triggers(edu.device, intx), 0);
 	close(event);
 	close(unmask);
 }

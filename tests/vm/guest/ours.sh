@@ -96,6 +96,7 @@ M2_unload_while_in_use_is_refused() {
 }
 
 D1_hot_reset_reaches_the_bus() { hot_reset_bus; }
+D1_low_power() { use $E1000E && ./lowpower $group $bdf; }
 D1_vga_and_rom() { use 1234:1111 && ./vga $group $bdf; }
 I3_group_comes_later() { two_groups; }
 I3_group_comes_later_to_another_domain() { groups_apart; }
@@ -211,7 +212,7 @@ for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io
 	nvme_qemu_img_convert L1_killed_process_leaves_nothing \
 	B3_unbind_asks_the_user_and_waits \
 	V2_native_driver_in_owned_group_is_refused \
-	D1_hot_reset_reaches_the_bus D1_vga_and_rom I3_ranges_limits_and_whose_memory \
+	D1_hot_reset_reaches_the_bus D1_vga_and_rom D1_low_power I3_ranges_limits_and_whose_memory \
 	I3_group_comes_later I3_group_comes_later_to_another_domain \
 	I3_group_with_a_reserved_page P3_virtual_functions_are_made_by_choice \
 	P1_token_of_a_vf P3_pf_that_leaves_takes_its_vfs_along \

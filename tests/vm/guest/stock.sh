@@ -12,6 +12,7 @@ edu_dma_and_interrupts() { recorded 1234:11e8 edu; }
 
 D1_hot_reset_reaches_the_bus() { hot_reset_bus | tee /tmp/answers; [ -s /tmp/answers ]; }
 I3_ranges_limits_and_whose_memory() { recorded 1234:11e8 type1; }
+D1_low_power() { recorded 8086:10d3 lowpower; }
 D1_vga_and_rom() { recorded 1234:1111 vga; }
 I3_group_comes_later() { two_groups | tee /tmp/answers; [ -s /tmp/answers ]; }
 I3_group_comes_later_to_another_domain() { groups_apart | tee /tmp/answers; [ -s /tmp/answers ]; }
@@ -25,7 +26,7 @@ M1_beside_the_stock_vfio_is_refused() {
 }
 
 for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts \
-	D1_hot_reset_reaches_the_bus D1_vga_and_rom I3_ranges_limits_and_whose_memory \
+	D1_hot_reset_reaches_the_bus D1_vga_and_rom D1_low_power I3_ranges_limits_and_whose_memory \
 	I3_group_comes_later I3_group_comes_later_to_another_domain \
 	I3_group_with_a_reserved_page P1_token_of_a_vf \
 	I3_huge_page_stays_huge B6_error_reaches_the_user \
