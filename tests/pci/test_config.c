@@ -254,6 +254,17 @@ static void open_shows_what_capabilities_say_of_themselves(void **state)
 	assert_int_equal(config_read(&user, EXP + 8, 2), 0x2830);
 }
 
+static void open_shows_interrupts_off_whatever_was_left_on(void **state)
+{
+	u32 msi = fake_get(fake->power_on, MSI + 2, 2);
+
+	fake_put(fake->power_on, MSI + 2, 2, msi | 0x0071);
+	fake_put(fake->power_on, MSIX + 2, 2, 0xc000 | (NR_MSIX - 1));
+	start();
+	assert_int_equal(config_read(&user, MSI + 2, 2), msi & ~0x0071u);
+	assert_int_equal(config_read(&user, MSIX + 2, 2), NR_MSIX - 1);
+}
+
 static void pin_of_a_function_without_intx_reads_0(void **state)
 {
 	fake->info.has_intx = false;
@@ -889,6 +900,7 @@ int main(void)
 		test(open_finds_memory_on_and_bus_mastering_off),
 		test(open_shows_the_identity_and_the_pin),
 		test(open_shows_what_capabilities_say_of_themselves),
+		test(open_shows_interrupts_off_whatever_was_left_on),
 		test(pin_of_a_function_without_intx_reads_0),
 		test(open_forgets_what_the_former_program_wrote),
 		test(bars_tell_their_sizes),
