@@ -17,6 +17,8 @@
 #   make bench      the figures, with their peers
 #   make module     the kernel modules   KDIR=headers (the newest installed)
 #   make vm-test    the modules in virtual machines   KERNEL=6.12, 7.3 or arm64
+#   make vm-debug   the same on a kernel with lockdep, KASAN, kmemleak and faults, which is
+#                   built once; for a night
 #   make deb        build/anyvfio-dkms_VERSION_all.deb: the modules for DKMS
 #   make vm-bench   the modules beside the kernel's own VFIO   KERNEL=6.1 or those
 #   make install    into PREFIX (/usr/local); DESTDIR is honoured; make uninstall
@@ -33,7 +35,7 @@ N ?= 520
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 
-.PHONY: all demo test sim sim-night fuzz soak check bench module deb vm-test vm-bench docs install uninstall clean deps-build
+.PHONY: all demo test sim sim-night fuzz soak check bench module deb vm-test vm-debug vm-bench docs install uninstall clean deps-build
 
 all: $(B)/build.ninja
 	@ninja -C $(B) --quiet
@@ -104,6 +106,11 @@ vm-test: all
 	@$(if $(filter-out arm64,$(KERNEL)),,tools/deps arm64)
 	@tests/vm/suite $(if $(KERNEL),-k $(KERNEL))
 	@$(if $(KERNEL),,tests/vm/dkms)
+
+vm-debug: all
+	@tools/deps vm
+	@tools/deps debug
+	@tests/vm/suite -k debug
 
 vm-bench:
 	@tools/deps vm
