@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* An empty @arg is to be seen. */
 static int bad_usage(const char *what, const char *arg)
 {
 	fprintf(stderr, "anyvfio: ctl: %s%s (see anyvfio help ctl)\n", what,
-		arg);
+		*arg ? arg : "\"\"");
 	return EXIT_LAUNCHER;
 }
 
@@ -87,6 +88,14 @@ static int connect_run(int pid)
 
 /* ---- what ---- */
 
+/* 01:00.0 */
+static bool is_short(const char *addr)
+{
+	const char *colon = strchr(addr, ':');
+
+	return colon && !strchr(colon + 1, ':');
+}
+
 /* The command @argv, as a request; false after a message. */
 static bool make_request(int argc, char **argv, char request[WIRE_MAX])
 {
@@ -102,14 +111,16 @@ static bool make_request(int argc, char **argv, char request[WIRE_MAX])
 		return false;
 	}
 	if (i && argc < 2) {
-		bad_usage("which device? ", argv[0]);
+		bad_usage("which device? It is missing after ", argv[0]);
 		return false;
 	}
 	if (argc > (i ? 2 : 1)) {
 		bad_usage("too much: ", argv[argc - 1]);
 		return false;
 	}
-	snprintf(request, WIRE_MAX, "%s %s", argv[0], i ? argv[1] : "");
+	/* The segment may be left out, as for -d. */
+	snprintf(request, WIRE_MAX, "%s %s%s", argv[0],
+		 i && is_short(argv[1]) ? "0000:" : "", i ? argv[1] : "");
 	return true;
 }
 
@@ -121,7 +132,7 @@ int ctl(int argc, char **argv)
 	long pid;
 
 	if (argc < 3)
-		return bad_usage("PID and a command are needed", "");
+		return bad_usage("PID and a command are needed after ", "ctl");
 	pid = strtol(argv[1], &end, 10);
 	if (*end || end == argv[1] || pid <= 0 || pid > INT_MAX)
 		return bad_usage("not a process: ", argv[1]);

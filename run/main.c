@@ -14,14 +14,14 @@
 static const char help[] =
 	"usage: anyvfio run [OPTION...] [--] PROGRAM [ARG...]\n"
 	"       anyvfio ctl PID COMMAND [DEVICE]\n"
-	"       anyvfio devices\n"
+	"       anyvfio devices [MODEL...]\n"
 	"       anyvfio help [run|ctl]\n"
 	"\n"
 	"Runs an unmodified VFIO program on software PCI devices, as any user, without\n"
 	"an IOMMU or a kernel module.\n"
 	"\n"
 	"  run       start a program; `anyvfio help run' has the options\n"
-	"  ctl       unplug or break a device of a run; `anyvfio help ctl'\n"
+	"  ctl       unplug, add or break a device; `anyvfio help ctl'\n"
 	"  devices   what -d can be given\n"
 	"  help      this text\n"
 	"\n"
@@ -85,29 +85,77 @@ static int print(const char *text)
 	return fflush(stdout) || ferror(stdout) ? EXIT_LAUNCHER : 0;
 }
 
+/* @arg: NULL when @what says all; an empty one is to be seen. */
 static int bad_usage(const char *what, const char *arg)
 {
-	fprintf(stderr, "anyvfio: %s%s (see anyvfio help run)\n", what, arg);
+	fprintf(stderr, "anyvfio: %s%s (see anyvfio help run)\n", what,
+		!arg   ? ""
+		: *arg ? arg
+		       : "\"\"");
 	return EXIT_LAUNCHER;
 }
 
-static int list_devices(void)
+static int unknown_command(const char *name)
 {
-	const struct anyvfio_option *option;
+	fprintf(stderr,
+		"anyvfio: unknown command %s; there are run, ctl, devices, help, version (see anyvfio help)\n",
+		name);
+	return EXIT_LAUNCHER;
+}
+
+/* ---- devices ---- */
+
+static const struct anyvfio_model *find_model(const char *name)
+{
 	const struct anyvfio_model *model;
 	unsigned int i;
 
-	for (i = 0; (model = host_model(i)); i++) {
-		printf("%-18s %s\n", model->name, model->summary);
-		for (option = model->options; option && option->name; option++)
-			printf("  %-16s %s\n", option->name, option->help);
-	}
+	for (i = 0; (model = host_model(i)); i++)
+		if (!strcmp(model->name, name))
+			break;
+	return model;
+}
+
+static void show_model(const struct anyvfio_model *model)
+{
+	const struct anyvfio_option *option;
+
+	printf("%-18s %s\n", model->name, model->summary);
+	for (option = model->options; option && option->name; option++)
+		printf("  %-16s %s\n", option->name, option->help);
+}
+
+static int unknown_model(const char *name)
+{
+	unsigned int i;
+
+	fprintf(stderr, "anyvfio: devices: no model \"%s\"; there are", name);
+	for (i = 0; host_model(i); i++)
+		fprintf(stderr, "%s %s", i ? "," : "", host_model(i)->name);
+	fputc('\n', stderr);
+	return EXIT_LAUNCHER;
+}
+
+/* All, or those that @names has. */
+static int list_devices(unsigned int nr_names, char **names)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_names; i++)
+		if (!find_model(names[i]))
+			return unknown_model(names[i]);
+	for (i = 0; i < nr_names; i++)
+		show_model(find_model(names[i]));
+	for (i = 0; !nr_names && host_model(i); i++)
+		show_model(host_model(i));
 	return print(
 		"every device\n"
 		"  addr             where it is, as 0000:01:00.0\n"
 		"  group            its IOMMU group's number; none: it has no IOMMU\n"
 		"  driver           what it is bound to at first (vfio-pci); none\n");
 }
+
+/* ---- run ---- */
 
 static bool parse_limit(const char *text, unsigned int *limit)
 {
@@ -181,7 +229,7 @@ static int cmd_run(int argc, char **argv)
 		       -1)
 		ret = take_option(&opts, opt, argv, &done);
 	if (!ret && !done && optind == argc)
-		ret = bad_usage("no program to run", "");
+		ret = bad_usage("no program to run", NULL);
 	if (!ret && !done) {
 		if (!opts.host.nr_devices)
 			add_device(&opts.host, default_device);
@@ -193,11 +241,23 @@ static int cmd_run(int argc, char **argv)
 	return ret;
 }
 
+static bool is_help(const char *arg)
+{
+	return !strcmp(arg, "--help") || !strcmp(arg, "-h");
+}
+
 static int print_help(const char *about)
 {
+	if (!*about)
+		return print(help);
 	if (!strcmp(about, "run"))
 		return print(help_run);
-	return print(!strcmp(about, "ctl") ? help_ctl : help);
+	if (!strcmp(about, "ctl"))
+		return print(help_ctl);
+	fprintf(stderr,
+		"anyvfio: no help about %s; there is help about run and ctl, and man anyvfio\n",
+		about);
+	return EXIT_LAUNCHER;
 }
 
 int main(int argc, char **argv)
@@ -207,19 +267,18 @@ int main(int argc, char **argv)
 	if (!strcmp(cmd, "run"))
 		return cmd_run(argc - 1, argv + 1);
 	if (!strcmp(cmd, "ctl"))
-		return argc == 3 && (!strcmp(argv[2], "--help") ||
-				     !strcmp(argv[2], "-h"))
-			       ? print(help_ctl)
-			       : ctl(argc - 1, argv + 1);
-	if (!strcmp(cmd, "devices") && argc == 2)
-		return list_devices();
+		return argc == 3 && is_help(argv[2]) ? print(help_ctl)
+						     : ctl(argc - 1, argv + 1);
+	if (!strcmp(cmd, "devices"))
+		return argc == 3 && is_help(argv[2])
+			       ? print(help)
+			       : list_devices(argc - 2, argv + 2);
 	if (!strcmp(cmd, "--version") || !strcmp(cmd, "version"))
 		return print("anyvfio " ANYVFIO_VERSION "\n");
-	if (!strcmp(cmd, "--help") || !strcmp(cmd, "-h") ||
-	    !strcmp(cmd, "help"))
+	if (is_help(cmd) || !strcmp(cmd, "help"))
 		return print_help(argc > 2 ? argv[2] : "");
 	if (*cmd)
-		return bad_usage("unknown command ", cmd);
+		return unknown_command(cmd);
 	fputs(help, stderr);
 	return EXIT_LAUNCHER;
 }

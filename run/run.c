@@ -318,6 +318,19 @@ static int execute(struct run *run, pid_t launcher)
 	return errno;
 }
 
+/* "edu" or "edu,addr=...": what -d would take. */
+static bool is_model(const char *word)
+{
+	size_t len = strcspn(word, ",");
+	unsigned int i;
+
+	for (i = 0; host_model(i); i++)
+		if (strlen(host_model(i)->name) == len &&
+		    !strncmp(host_model(i)->name, word, len))
+			return true;
+	return false;
+}
+
 /* Starts the program; 0, or the status to exit with after a message. */
 static int start(struct run *run)
 {
@@ -346,7 +359,9 @@ static int start(struct run *run)
 	if (len != sizeof(why))
 		return 0;
 	waitpid(run->child, NULL, 0);
-	port_err("cannot run %s: %s", run->opts->program[0], strerror(why));
+	port_err("cannot run %s: %s%s", run->opts->program[0], strerror(why),
+		 is_model(run->opts->program[0]) ? "; a device is given with -d"
+						 : "");
 	return why == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 

@@ -114,6 +114,26 @@ static void pull_out(struct server *s, struct peer *peer,
 	peer_answer(peer, 0, "%s", "");
 }
 
+/* The names of those that there are, or that are out. */
+static void answer_unknown(struct server *s, struct peer *peer, bool out)
+{
+	const char *none = out ? "no device of that name is out"
+			       : "there is no such device";
+	const struct bus_device *dev;
+	char names[512] = "";
+	unsigned int i;
+	size_t len = 0;
+
+	for (i = 0; i < s->bus->nr_devices && len < sizeof(names); i++) {
+		dev = &s->bus->devices[i];
+		if ((dev->removed || dev->pulled) == out)
+			len += snprintf(names + len, sizeof(names) - len, " %s",
+					bus_sysfs(s->bus, dev)->name);
+	}
+	peer_answer(peer, -ENODEV, "%s%s%s", none, len ? "; there is" : "",
+		    names);
+}
+
 static void request_event(struct server *s, struct peer *peer,
 			  enum host_event event, const char *name)
 {
@@ -123,11 +143,8 @@ static void request_event(struct server *s, struct peer *peer,
 		job.dev = bus_find_removed(s->bus, name);
 	else
 		job.dev = bus_find(s->bus, name);
-	if (event == HOST_ADD && !job.dev)
-		peer_answer(peer, -ENODEV, "%s",
-			    "no device of that name is out");
-	else if (!job.dev || (job.dev->pulled && event != HOST_ADD))
-		peer_answer(peer, -ENODEV, "%s", "there is no such device");
+	if (!job.dev || (job.dev->pulled && event != HOST_ADD))
+		answer_unknown(s, peer, event == HOST_ADD);
 	else if (event == HOST_SURPRISE)
 		pull_out(s, peer, job.dev);
 	else if (task_is_exclusive(event) && job.dev->busy && event != HOST_ADD)

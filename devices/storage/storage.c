@@ -57,6 +57,8 @@ static int parse_engine(struct storage *st)
 static int parse_place(struct storage *st)
 {
 	st->file = anyvfio_device_option(st->dev, "file");
+	if (st->file && !*st->file)
+		return bad_option(st, "file", "an image or a block device");
 	st->backend = st->file ? &storage_file : &storage_ram;
 	if (st->file && anyvfio_device_option(st->dev, "size")) {
 		anyvfio_device_error(st->dev,

@@ -83,6 +83,7 @@ _anyvfio() {
 	case ${COMP_WORDS[1]} in
 	run) _anyvfio_run ;;
 	ctl) _anyvfio_ctl ;;
+	devices) mapfile -t COMPREPLY < <(compgen -W "$(_anyvfio_models)" -- "$cur") ;;
 	help) mapfile -t COMPREPLY < <(compgen -W "run ctl" -- "$cur") ;;
 	esac
 }

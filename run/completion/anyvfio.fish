@@ -31,7 +31,7 @@ end
 
 complete -c anyvfio -f
 complete -c anyvfio -n __anyvfio_first -a run -d 'start a program'
-complete -c anyvfio -n __anyvfio_first -a ctl -d 'unplug or break a device of a run'
+complete -c anyvfio -n __anyvfio_first -a ctl -d 'unplug, add or break a device of a run'
 complete -c anyvfio -n __anyvfio_first -a devices -d 'what -d can be given'
 complete -c anyvfio -n __anyvfio_first -a help -d 'what there is'
 
@@ -48,4 +48,6 @@ complete -c anyvfio -n $run -a '(__fish_complete_subcommand --fcs-skip=2 -d --de
 complete -c anyvfio -n '__anyvfio_at ctl 1' -a '(pgrep -x anyvfio)'
 complete -c anyvfio -n '__anyvfio_at ctl 2' -a 'list remove add surprise error'
 complete -c anyvfio -n '__anyvfio_at ctl 3' -a '(__anyvfio_bdfs)'
+complete -c anyvfio -n '__fish_seen_subcommand_from devices' \
+    -a "(anyvfio devices 2>/dev/null | sed -n 's/^\([a-z][^ ]*\)  .*/\1/p')"
 complete -c anyvfio -n '__anyvfio_at help 1' -a 'run ctl'

@@ -508,14 +508,19 @@ os.open("/dev/vfio/2", os.O_RDWR); print("there")'
                 ((os.getpid(), "list"), "no run of anyvfio"),
                 ((os.getpid(), "frob"), "unknown command frob"),
                 ((os.getpid(), "remove"), "which device"),
+                (("", "list"), 'not a process: ""'),
                 ((os.getpid(), "list", "x"), "too much: x")):
             with self.subTest(args=args):
                 self.says(ctl(*args), 125, part)
         self.says(ctl("--help"), 0, "surprise DEVICE")
         run = self.hold("-d", "edu")
         self.says(ctl(run.pid, "remove", "0000:99:00.0"), 125,
-                  "no such device")
+                  f"there is no such device; there is {BDF}\n")
         self.says(ctl(run.pid, "remove", "a b"), 125, "no such device")
+        self.says(ctl(run.pid, "remove", ""), 125, "no such device")
+        # The segment may be left out.
+        self.says(ctl(run.pid, "surprise", BDF[5:]), 0)
+        self.hears(run, "req")
 
     def test_another_user_is_refused(self):
         if os.geteuid():

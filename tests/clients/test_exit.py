@@ -76,7 +76,9 @@ class Status(ClientTest):
     def test_a_missing_program_is_127(self):
         said = self.bad(127, "--", "/nonexistent/program")
         self.assertIn("/nonexistent/program: No such file", said)
-        self.bad(127, "--", "no-such-program-in-path")
+        self.assertNotIn("-d", self.bad(127, "--", "no-such-program-in-path"))
+        for word in ("edu", "nvme,size=1M"):
+            self.assertIn("a device is given with -d", self.bad(127, word, "x"))
         self.left_nothing()
 
     def test_a_program_that_cannot_run_is_126(self):

@@ -143,6 +143,9 @@ class Install(ClientTest):
         self.assertEqual(self.bash("anyvfio", "run", "cat", "di"),
                          ["disk.img"])
         self.assertEqual(self.bash("anyvfio", "ctl", "1", "su"), ["surprise"])
+        self.assertEqual(self.bash("anyvfio", "ctl", "1", "a"), ["add"])
+        self.assertEqual(self.bash("anyvfio", "devices", "nvme", "e1"),
+                         ["e1000"])
 
     def test_bash_knows_the_devices_of_a_run(self):
         done = self.shell(
@@ -174,6 +177,7 @@ class Install(ClientTest):
         self.assertEqual(fish("anyvfio run -d nvme,si"), ["nvme,size="])
         self.assertEqual(fish("anyvfio run --noi"), ["--noiommu"])
         self.assertEqual(fish("anyvfio ctl 1 su"), ["surprise"])
+        self.assertEqual(fish("anyvfio devices e1"), ["e1000"])
         self.assertIn("qemu-img", fish("anyvfio run -d edu qemu-i"))
 
 

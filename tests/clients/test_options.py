@@ -28,6 +28,7 @@ BROKEN_DEVICES = [
     ("nvme,group=-1", "group=-1"),
     ("nvme,file=/nonexistent/disk", "/nonexistent/disk"),
     ("nvme,file=/", "directory"),
+    ("nvme,file=", "file=: must be an image"),
     ("./nonexistent.so", "nonexistent.so"),
     ("/etc/passwd", "passwd"),
     ("edu,dma_mask=zz", "dma_mask"),
@@ -85,9 +86,17 @@ class Broken(ClientTest):
                 self.assertEqual(said.count("\n"), 1, said)
 
     def test_commands(self):
-        done = anyvfio("rnu")
-        self.assertEqual(done.returncode, 125)
-        self.assertIn("unknown command rnu", done.stderr)
+        for args, part in (
+                (["rnu"], "unknown command rnu; there are run, ctl, devices"),
+                (["--hlep"], "unknown command --hlep"),
+                (["devices", "nvme", "nmve"], 'no model "nmve"; there are edu'),
+                (["help", "devcies"], "no help about devcies"),
+                (["run", "-d", "", "true"], 'not a device: ""')):
+            with self.subTest(args=args):
+                done = anyvfio(*args)
+                self.assertEqual((done.returncode, done.stdout), (125, ""))
+                self.assertIn(part, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1)
         done = anyvfio()
         self.assertEqual((done.returncode, done.stdout), (125, ""))
         self.assertIn("usage:", done.stderr)
@@ -125,6 +134,12 @@ class Help(ClientTest):
         listed = anyvfio("devices").stdout
         for word in ("nvme", "edu", "size", "file", "addr", "group"):
             self.assertRegex(listed, rf"(?m)^ *{word} +\S")
+
+    def test_models_that_are_named_are_listed(self):
+        listed = anyvfio("devices", "edu", "e1000").stdout
+        self.assertRegex(listed, r"(?ms)^edu .*^  dma_mask .*^e1000 .*^  addr ")
+        self.assertNotIn("nvme", listed)
+        self.assertIn("usage:", anyvfio("devices", "--help").stdout)
 
     def test_a_full_disk_is_a_failure(self):
         with open("/dev/full", "w", encoding="ascii") as full:
