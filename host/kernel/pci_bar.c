@@ -141,8 +141,9 @@ int pci_hw_vga_access(void *data, u64 off, u32 size, u64 *val, bool write)
 	if (!base)
 		return -ENOMEM;
 	ret = vga_get_interruptible(hw->pdev, what);
+	/* Not begun anew: accesses before this one may have done something. */
 	if (ret)
-		return ret;
+		return ret == -ERESTARTSYS ? -EINTR : ret;
 	off -= memory ? VGA_MEMORY : VGA_PORTS;
 	if (write)
 		io_write(base + off, size, *val);
