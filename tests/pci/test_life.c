@@ -210,7 +210,7 @@ B3_unbinding_names_a_function_whose_user_takes_no_requests(void **state)
 	host_log_set(fds[1], PORT_WARN);
 	pthread_create(&thread, NULL, unbind, NULL);
 	read_line(fds[0], line, sizeof(line));
-	assert_non_null(strstr(line, "0000:01:00.0"));
+	assert_non_null(strstr(line, "0000:01:00.0: wanted back"));
 	host_log_set(STDERR_FILENO, PORT_ERR);
 	user_close(&user);
 	finish(thread);
