@@ -218,11 +218,11 @@ static bool play_again(struct net *n, struct pcap_link *link)
 	return link->in;
 }
 
-/* When @link->pkt is to come.  Times of a file may go back. */
+/* When @link->pkt is to come.  Times of a file may go back, and begin before 1970. */
 static uint64_t due(const struct net *n, const struct pcap_link *link)
 {
 	if (!n->original_pace || !link->first_taken ||
-	    link->time < link->first_time)
+	    (int64_t)(link->time - link->first_time) < 0)
 		return 0;
 	return link->first_taken + (link->time - link->first_time);
 }
