@@ -213,16 +213,13 @@ L1_thousand_cycles_leak_nothing() {
 	grown /tmp/before /tmp/after 400
 }
 
-apart=
-[ ! -e ours/apart.ko ] ||
-	apart="I3_group_comes_later_to_another_domain I3_group_with_a_reserved_page"
-
 for t in ${*:-uapi_edu C8_uapi_edu uapi_nvme edu_dma_and_interrupts nvme_qemu_io_pattern \
 	nvme_qemu_img_convert L1_killed_process_leaves_nothing \
 	B3_unbind_asks_the_user_and_waits \
 	V2_native_driver_in_owned_group_is_refused \
 	D1_hot_reset_reaches_the_bus D1_vga_and_rom D1_low_power I3_ranges_limits_and_whose_memory \
-	I3_group_comes_later $apart P3_virtual_functions_are_made_by_choice \
+	I3_group_comes_later I3_group_comes_later_to_another_domain \
+	I3_group_with_a_reserved_page P3_virtual_functions_are_made_by_choice \
 	P1_token_of_a_vf P3_pf_that_leaves_takes_its_vfs_along \
 	P3_pf_with_vfs_is_not_taken \
 	I3_huge_page_stays_huge I3_dma_entry_limit B6_error_reaches_the_user \
