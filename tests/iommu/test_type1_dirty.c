@@ -444,6 +444,25 @@ static void I3_large_bitmaps_are_exact(void **state)
 	user_free(big, 40000 * PAGE_SIZE);
 }
 
+/* A chunk of a bitmap is a page. Two in the middle cannot be reached. */
+static void I3_bitmap_is_not_touched_where_nothing_is_mapped(void **state)
+{
+	const u64 pages = 8 * PAGE_SIZE;
+	u64 *map = user_alloc(4 * PAGE_SIZE);
+
+	must_map(IOVA, PAGE_SIZE, READ_WRITE);
+	must_map(IOVA + 3 * pages * PAGE_SIZE, PAGE_SIZE, READ_WRITE);
+	assert_int_equal(control(START), 0);
+	device_writes(IOVA, 1);
+	device_writes(IOVA + 3 * pages * PAGE_SIZE, 1);
+	assert_int_equal(
+		mprotect((u8 *)map + PAGE_SIZE, 2 * PAGE_SIZE, PROT_NONE), 0);
+	assert_int_equal(get_bitmap(IOVA, 4 * pages * PAGE_SIZE, map), 0);
+	assert_int_equal(map[0], 1);
+	assert_int_equal(map[3 * pages / 64], 1);
+	user_free(map, 4 * PAGE_SIZE);
+}
+
 static void I3_everything_is_dirty_where_the_host_does_not_see(void **state)
 {
 	u64 map[WORDS];
@@ -661,6 +680,28 @@ static void I3_bits_that_did_not_arrive_are_not_lost(void **state)
 	user_free(map, 2 * PAGE_SIZE);
 }
 
+/* The second page of bits cannot be written, and nothing is unmapped: what the
+ * first page told is told again. */
+static void I3_unmap_that_fails_halfway_clears_no_bit(void **state)
+{
+	const u64 chunk = 8 * PAGE_SIZE * PAGE_SIZE;
+	u64 *map = user_alloc(2 * PAGE_SIZE);
+	struct unmap_get arg = unmap_request(IOVA, 2 * chunk, map);
+
+	must_map(IOVA, PAGE_SIZE, READ_WRITE);
+	must_map(IOVA + chunk, PAGE_SIZE, READ_WRITE);
+	assert_int_equal(control(START), 0);
+	device_writes(IOVA, 1);
+	assert_int_equal(mprotect((u8 *)map + PAGE_SIZE, PAGE_SIZE, PROT_NONE),
+			 0);
+	assert_int_equal(space_ioctl(space, VFIO_IOMMU_UNMAP_DMA, &arg),
+			 -EFAULT);
+	map[0] = 0;
+	assert_int_equal(get_bitmap(IOVA, PAGE_SIZE, map), 0);
+	assert_int_equal(map[0], 1);
+	user_free(map, 2 * PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -678,6 +719,7 @@ int main(void)
 		DIRTY_TEST(I3_bits_of_holes_are_left_alone),
 		DIRTY_TEST(I3_mapping_made_while_tracking_is_tracked),
 		DIRTY_TEST(I3_large_bitmaps_are_exact),
+		DIRTY_TEST(I3_bitmap_is_not_touched_where_nothing_is_mapped),
 		DIRTY_TEST(I3_everything_is_dirty_where_the_host_does_not_see),
 		DIRTY_TEST(I3_host_that_stops_seeing_makes_everything_dirty),
 		DIRTY_TEST(I3_bitmap_that_cannot_be_written_loses_nothing),
@@ -687,6 +729,7 @@ int main(void)
 		DIRTY_TEST(I3_unmap_all_with_a_bitmap_is_einval),
 		DIRTY_TEST(I3_unmap_reports_what_the_last_pin_wrote),
 		DIRTY_TEST(I3_unmap_whose_tracking_is_stopped_is_einval),
+		DIRTY_TEST(I3_unmap_that_fails_halfway_clears_no_bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

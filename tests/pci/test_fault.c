@@ -9,6 +9,8 @@ void *__wrap_port_zalloc(size_t size);
 void *__real_port_zalloc(size_t size);
 void *__wrap_port_zalloc_array(size_t n, size_t size);
 void *__real_port_zalloc_array(size_t n, size_t size);
+void __wrap_port_free(const void *ptr);
+void __real_port_free(const void *ptr);
 
 struct iommu_group *__wrap_vfio_iommu_group_get(struct device *dev);
 struct iommu_group *__real_vfio_iommu_group_get(struct device *dev);
@@ -23,19 +25,34 @@ static int groups_held;
 /* The allocation that fails, counted from now on, of this thread; 0: none. */
 static __thread unsigned int fails_in;
 
+/* How many this thread made more than it freed. */
+static __thread int blocks;
+
 static bool fails(void)
 {
 	return fails_in && !--fails_in;
 }
 
+static void *counted(void *block)
+{
+	blocks += !!block;
+	return block;
+}
+
 void *__wrap_port_zalloc(size_t size)
 {
-	return fails() ? NULL : __real_port_zalloc(size);
+	return fails() ? NULL : counted(__real_port_zalloc(size));
 }
 
 void *__wrap_port_zalloc_array(size_t n, size_t size)
 {
-	return fails() ? NULL : __real_port_zalloc_array(n, size);
+	return fails() ? NULL : counted(__real_port_zalloc_array(n, size));
+}
+
+void __wrap_port_free(const void *block)
+{
+	blocks -= !!block;
+	__real_port_free(block);
 }
 
 struct iommu_group *__wrap_vfio_iommu_group_get(struct device *dev)
@@ -82,6 +99,7 @@ static int teardown(void **state)
 static unsigned int sweep(long (*call)(void))
 {
 	char log[sizeof(fake->log)];
+	const int before = blocks;
 	unsigned int nth;
 	bool failed;
 	long ret;
@@ -95,6 +113,7 @@ static unsigned int sweep(long (*call)(void))
 		if (!failed)
 			break;
 		assert_int_equal(ret, -ENOMEM);
+		assert_int_equal(blocks, before);
 		if (fake->enabled)
 			assert_calls(fake, "");
 	}

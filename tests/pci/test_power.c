@@ -230,9 +230,18 @@ static void function_that_does_not_wake_is_an_error(void **state)
 
 static void rest_takes_over_from_the_users_own_sleep(void **state)
 {
+	static const char first[] = "config 44/1=0\nconfig 0c/1=0\n";
+	char log[sizeof(fake->log)];
+
 	config_write(&user, PM + 4, 2, 3);
 	assert_int_equal(read_bar(), -EIO);
+	forget_calls();
+	fake->log_config = true;
 	assert_int_equal(enter(), 0);
+	/* What it loses by waking is written when it is awake. */
+	fake_take_log(fake, log);
+	assert_memory_equal(log, first, strlen(first));
+	fake->log_config = false;
 	assert_int_equal(config_read(&user, PM + 4, 2) & 3, 0);
 	assert_int_equal(leave(), 0);
 	assert_int_equal(read_bar(), 4);

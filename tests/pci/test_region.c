@@ -115,6 +115,7 @@ static void region_that_is_not_there_is_einval(void **state)
 	assert_int_equal(rd(REGION(1), &val, 4), -EINVAL);
 	assert_int_equal(wr(REGION(5), &val, 4), -EINVAL);
 	assert_int_equal(rd(REGION(8), &val, 4), -EINVAL);
+	assert_int_equal(rd(REGION(8) + 0x3c0, &val, 4), -EINVAL);
 	assert_int_equal(rd(REGION(9), &val, 4), -EINVAL);
 	assert_int_equal(wr(REGION(1000), &val, 4), -EINVAL);
 	assert_int_equal(rd(REGION(1), &val, 0), 0);

@@ -229,6 +229,32 @@ static void hot_reset_info_counts_what_it_lists(void **state)
 	assert_int_equal(big.devices[1].group_id, 0xeeeeeeee);
 }
 
+/* One comes between the count and the list. */
+static int reach_then_more(void *hw,
+			   int (*fn)(const struct vfio_pci_dependent *dep,
+				     void *data),
+			   void *data)
+{
+	int ret = reach(hw, fn, data);
+
+	fake->nr_deps = 2;
+	return ret;
+}
+
+static void hot_reset_info_is_asked_again_when_one_came(void **state)
+{
+	struct big_info big;
+
+	reach_both();
+	fake->nr_deps = 1;
+	reach = fake->ops.hot_reset_each;
+	fake->ops.hot_reset_each = reach_then_more;
+	start();
+	assert_int_equal(hot_info(&big, 2), -EAGAIN);
+	assert_int_equal(hot_info(&big, 2), 0);
+	assert_int_equal(big.hdr.count, 2);
+}
+
 static void hot_reset_info_errors(void **state)
 {
 	struct big_info big = { .hdr.argsz = 11 };
@@ -368,6 +394,7 @@ int main(void)
 		test(hot_reset_info_lists_all_in_reach),
 		test(hot_reset_info_without_room_says_how_much),
 		test(hot_reset_info_counts_what_it_lists),
+		test(hot_reset_info_is_asked_again_when_one_came),
 		test(hot_reset_info_errors),
 		test(hot_reset_that_does_not_exist_is_enodev),
 		test(hot_reset_with_proof_resets),

@@ -120,6 +120,21 @@ static void unmap_everything(void *arg)
 	}
 }
 
+/* What a device is told that misses: a mapping that there was. */
+static void ask_nearest(void *arg)
+{
+	u64 start, last;
+	unsigned int i;
+
+	for (i = 0; i < 12; i++) {
+		if (vfio_type1_nearest(sim_device_type1(fake->dev),
+				       IOVA + PAGE_SIZE, &start, &last))
+			check((start == IOVA || start == IOVA + PAGE_SIZE) &&
+			      last == start + PAGE_SIZE - 1);
+		sim_yield();
+	}
+}
+
 /* ---- the address space ends with mappings in it, in the middle of DMA ---- */
 
 static void map_only(void *arg)
@@ -330,6 +345,10 @@ const struct scenario type1_scenarios[] = {
 	  prepare_user,
 	  TASKS(map_use_unmap, map_use_unmap, do_dma, do_dma),
 	  finish_user, 1000, 6, 0 },
+	{ "I3_nearest_mapping_is_one_that_there_was",
+	  prepare_user,
+	  TASKS(map_use_unmap, map_use_unmap, ask_nearest),
+	  finish_user, 200, 2, 0 },
 	{ "I3_maps_of_one_place_exclude_each_other",
 	  prepare_user,
 	  TASKS(fight_for_one_place, fight_for_one_place, do_dma,
