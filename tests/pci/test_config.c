@@ -872,6 +872,17 @@ static void flr_bit_of_a_function_that_cannot_does_nothing(void **state)
 	assert_int_equal(config_read(&user, EXP + 8, 2), 0x2830);
 }
 
+/* Where the bit would be the next capability begins. */
+static void flr_bit_of_a_capability_cut_short_is_not_there(void **state)
+{
+	fake->power_on[AF + 1] = AF + 4;
+	fake_put(fake->power_on, AF + 4, 4, 0x00080009);
+	start();
+	config_write(&user, AF + 4, 1, 0x01);
+	assert_calls(fake, "");
+	assert_int_equal(config_read(&user, AF + 4, 1), 0x09);
+}
+
 static void flr_bit_with_no_reset_at_hand_does_nothing(void **state)
 {
 	fake->info.can_reset = false;
@@ -944,6 +955,7 @@ int main(void)
 		test(flr_bit_resets_and_reads_0),
 		test(flr_bit_reads_0_from_the_start),
 		test(flr_bit_of_a_function_that_cannot_does_nothing),
+		test(flr_bit_of_a_capability_cut_short_is_not_there),
 		test(flr_bit_with_no_reset_at_hand_does_nothing),
 		test(flr_bit_of_a_conventional_function_resets),
 	};
