@@ -237,6 +237,31 @@ static void region_info_lists_the_areas_of_a_bar_in_parts(void **state)
 	assert_null(find_cap(&big, VFIO_REGION_INFO_CAP_MSIX_MAPPABLE));
 }
 
+/* Counted, and listed one more: by a table that moves, for instance. */
+static bool one_area_then_two(void *hw, u32 bar, u32 i, u64 *off, u64 *len)
+{
+	*off = i * 0x2000;
+	*len = 0x1000;
+	if (i < fake->nr_areas)
+		return true;
+	fake->nr_areas = 2;
+	return false;
+}
+
+static void region_info_lists_no_more_areas_than_it_counted(void **state)
+{
+	struct vfio_region_info_cap_sparse_mmap *sparse;
+	struct big_info big;
+
+	fake->nr_areas = 1;
+	start();
+	fake->ops.bar_area = one_area_then_two;
+	get_big(0, &big);
+	sparse = (void *)find_cap(&big, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+	assert_non_null(sparse);
+	assert_int_equal(sparse->nr_areas, 1);
+}
+
 /* BAR 4 has none, as the function says: then it is not offered at all. */
 static void region_info_of_a_bar_without_areas_lacks_mmap(void **state)
 {
@@ -367,6 +392,7 @@ int main(void)
 		test(region_info_tells_that_the_msix_table_may_be_mapped),
 		test(region_info_without_msix_has_no_such_capability),
 		test(region_info_lists_the_areas_of_a_bar_in_parts),
+		test(region_info_lists_no_more_areas_than_it_counted),
 		test(region_info_of_a_bar_without_areas_lacks_mmap),
 		test(irq_info_has_flags_and_count_of_each),
 		test(irq_info_of_a_function_without_any_counts_0),

@@ -230,9 +230,10 @@ static void function_that_does_not_wake_is_an_error(void **state)
 
 static void rest_takes_over_from_the_users_own_sleep(void **state)
 {
-	static const char first[] = "config 44/1=0\nconfig 0c/1=0\n";
+	static const char first[] = "config 44/1=0\nconfig 0c/1=10\n";
 	char log[sizeof(fake->log)];
 
+	config_write(&user, 0x0c, 1, 0x10);
 	config_write(&user, PM + 4, 2, 3);
 	assert_int_equal(read_bar(), -EIO);
 	forget_calls();

@@ -255,6 +255,27 @@ static void hot_reset_info_is_asked_again_when_one_came(void **state)
 	assert_int_equal(big.hdr.count, 2);
 }
 
+static int reach_fails_once(void *hw,
+			    int (*fn)(const struct vfio_pci_dependent *dep,
+				      void *data),
+			    void *data)
+{
+	fake->ops.hot_reset_each = reach;
+	return -ENODEV;
+}
+
+static void hot_reset_info_of_a_bus_that_cannot_tell_is_its_error(void **state)
+{
+	struct big_info big;
+
+	reach_both();
+	reach = fake->ops.hot_reset_each;
+	start();
+	fake->ops.hot_reset_each = reach_fails_once;
+	assert_int_equal(hot_info(&big, 2), -ENODEV);
+	assert_int_equal(hot_info(&big, 2), 0);
+}
+
 static void hot_reset_info_errors(void **state)
 {
 	struct big_info big = { .hdr.argsz = 11 };
@@ -395,6 +416,7 @@ int main(void)
 		test(hot_reset_info_without_room_says_how_much),
 		test(hot_reset_info_counts_what_it_lists),
 		test(hot_reset_info_is_asked_again_when_one_came),
+		test(hot_reset_info_of_a_bus_that_cannot_tell_is_its_error),
 		test(hot_reset_info_errors),
 		test(hot_reset_that_does_not_exist_is_enodev),
 		test(hot_reset_with_proof_resets),
