@@ -320,7 +320,7 @@ class Nested(GuestTest):
                        *self.serials(), *self.direct(made)),
             stdin=subprocess.DEVNULL, timeout=guest.LIMIT)
         seen = done.stdout + done.stderr + self.log()
-        self.assertIn("30 as the rules say, 0 differ", done.stdout, seen)
+        self.assertIn("36 as the rules say, 0 differ", done.stdout, seen)
         self.assertIn(sha256(self.file("zero", 4 * MB)), done.stdout)
         self.assertIn("0000:02:00.0: IOMMU fault: write of 2048 bytes at IOVA "
                       "0x101000: nothing is mapped", done.stderr)
