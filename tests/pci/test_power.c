@@ -194,6 +194,20 @@ static void exit_that_wakes_it_ends_the_rest_once(void **state)
 	close(fd);
 }
 
+/* Before the device is let go, with nothing else to wake it. */
+static void close_that_wakes_it_ends_the_rest_once(void **state)
+{
+	int fd = new_eventfd();
+
+	fake->sleeps = true;
+	assert_int_equal(enter_with(fd), 0);
+	user_close(&user);
+	assert_int_equal(fake->rests, 0);
+	assert_int_equal(eventfd_take(fd), 1);
+	user_open(&user, fake);
+	close(fd);
+}
+
 static void who_did_not_sleep_is_not_woken(void **state)
 {
 	int fd = new_eventfd();
@@ -292,6 +306,7 @@ int main(void)
 		test(D4_mapping_reaches_nothing_at_rest),
 		test(rest_is_over_when_it_wakes_from_sleep),
 		test(exit_that_wakes_it_ends_the_rest_once),
+		test(close_that_wakes_it_ends_the_rest_once),
 		test(who_did_not_sleep_is_not_woken),
 		test(rest_without_an_eventfd_goes_on),
 		test(function_that_does_not_wake_is_an_error),
