@@ -532,7 +532,10 @@ void host_vma_after_fork(void)
 	struct vma *vma;
 	u64 i;
 
-	pthread_mutex_init(&lock, NULL);
+	if (forking)
+		pthread_mutex_unlock(&lock);
+	else
+		pthread_mutex_init(&lock, NULL);
 	changing = false;
 	for (i = 0; i < table->nr; i++) {
 		vma = &table->vma[i];

@@ -230,9 +230,10 @@ class HangUp(ClientTest):
 
 
 # A program that stops a little after it is told to, and a launcher that finds
-# out later still.
+# out later still.  Python runs a handler when it wakes up: a signal just before
+# it sleeps has to wake it.
 LATE = '''
-import os, signal, sys, time
+import os, select, signal, time
 
 def stop(*_):
     time.sleep(0.003)
@@ -245,9 +246,18 @@ def tell(*_):
 
 signal.signal(signal.SIGTSTP, stop)
 signal.signal(signal.SIGUSR1, tell)
+wakes, end = os.pipe()
+os.set_blocking(end, False)
+signal.set_wakeup_fd(end)
 print("started by", os.getppid(), flush=True)
-for line in sys.stdin:
-    print("got", line, end="", flush=True)
+while True:
+    if wakes in select.select([0, wakes], [], [])[0]:
+        os.read(wakes, 64)
+        continue
+    line = os.read(0, 64)
+    if not line:
+        break
+    os.write(1, b"got " + line)
 '''
 SLOW_WAIT = os.path.join(client.BUILD, "tests", "clients", "slow_wait.so")
 
