@@ -31,7 +31,6 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 N ?= 520
 SECONDS ?= 60
-N ?= 520
 sanitize = $(if $(filter address,$(SAN)),address$(comma)undefined,$(if $(SAN),$(SAN),none))
 comma := ,
 

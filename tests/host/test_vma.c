@@ -698,8 +698,10 @@ static bool is_there(void *addr)
  * is the device's. */
 static void fork_amid_a_change_finds_it_done_or_not_begun(void **state)
 {
-	void *addr = mmap(NULL, PAGE_SIZE, PROT_NONE,
+	/* A hole between two pages: a sanitizer's memory does not fit there. */
+	char *room = mmap(NULL, 3 * PAGE_SIZE, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *addr = room + PAGE_SIZE;
 	pthread_t thread;
 	int status;
 	pid_t pid;
@@ -719,6 +721,7 @@ static void fork_amid_a_change_finds_it_done_or_not_begun(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	pthread_join(thread, NULL);
+	munmap(room, 3 * PAGE_SIZE);
 }
 
 #define vma_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
