@@ -183,19 +183,20 @@ bool vfio_removal_wait(struct vfio_removal *removal, struct completion *done)
 	return !ret;
 }
 
-/* B3: asks the users to let go, and waits until they have. */
-static void wait_unused(struct vfio_device *device,
+/* B3: asks the users to let go, and waits until they have.  False: no user. */
+static bool wait_unused(struct vfio_device *device,
 			struct vfio_removal *removal)
 {
 	unsigned int count = 0;
 
 	if (refcount_dec_and_test(&device->refs))
-		return;
+		return false;
 	do {
 		if (device->ops->request)
 			device->ops->request(device->data, count);
 		count++;
 	} while (!vfio_removal_wait(removal, &device->unused));
+	return true;
 }
 
 /* Out of reach for anybody new (L5), but not yet for a second add. */
@@ -226,7 +227,8 @@ void *vfio_del_group_dev(struct device *dev)
 		return NULL;
 	group = device->group;
 	data = device->data;
-	wait_unused(device, &removal);
+	if (wait_unused(device, &removal))
+		vfio_group_await_leave(group);
 
 	mutex_lock(&vfio.lock);
 	list_del(&device->node);

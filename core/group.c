@@ -118,6 +118,7 @@ bool vfio_group_drop_device(struct vfio_group *group)
 	port_group_node_del(group->id, group->noiommu);
 	mutex_lock(&group->users_lock);
 	WRITE_ONCE(group->dead, true);
+	group->awaited = true;
 	mutex_unlock(&group->users_lock);
 	return true;
 }
@@ -171,7 +172,7 @@ static struct vfio_container *drop_user(struct vfio_group *group)
 
 	lockdep_assert_held(&group->users_lock);
 
-	if (group->dead)
+	if (group->awaited)
 		complete(&group->drained);
 	if (WARN_ON(!group->container_users) || --group->container_users)
 		return NULL;
@@ -235,6 +236,34 @@ static int leave_container(struct vfio_group *group, bool alone)
 	if (container)
 		vfio_container_detach_group(container, group);
 	return ret;
+}
+
+static bool is_last_device(struct vfio_group *group)
+{
+	bool last;
+
+	mutex_lock(&vfio.lock);
+	last = group->nr_devices == 1;
+	mutex_unlock(&vfio.lock);
+	return last;
+}
+
+/*
+ * Who has just let go of the group's last device unmaps next and leaves the
+ * container.  In a dead group these calls would fail: a moment for them (B3).
+ */
+void vfio_group_await_leave(struct vfio_group *group)
+{
+	bool awaited = is_last_device(group), late = false;
+
+	while (awaited) {
+		mutex_lock(&group->users_lock);
+		awaited = group->container_users && !late;
+		group->awaited = awaited;
+		mutex_unlock(&group->users_lock);
+		if (awaited)
+			late = port_wait(&group->drained, VFIO_LEAVE_MS, false);
+	}
 }
 
 /*

@@ -134,7 +134,8 @@ struct vfio_group {
 	unsigned int container_users; /* L3; 0: no container */
 	bool attached; /* the attachment itself is one of the users */
 	bool dead; /* the last device has gone: no new user (L5) */
-	struct completion drained; /* a user left a dead group */
+	bool awaited; /* a removal waits for users to leave */
+	struct completion drained; /* one left that is awaited */
 
 	struct list_head container_node; /* container->lock */
 
@@ -189,7 +190,10 @@ struct vfio_removal {
 	bool interrupted;
 };
 
+#define VFIO_LEAVE_MS 1000
+
 bool vfio_removal_wait(struct vfio_removal *removal, struct completion *done);
+void vfio_group_await_leave(struct vfio_group *group);
 void vfio_group_drain(struct vfio_group *group, struct vfio_removal *removal);
 
 /* ---- external users (external.c) ---- */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "fixture.h"
+#include "vfio.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -456,6 +457,7 @@ void elsewhere(void (*fn)(void))
 /* ---- hooks in the port ---- */
 
 int (*wait_hook)(struct completion *done, unsigned int ms, bool interruptible);
+int (*leave_hook)(struct completion *done);
 bool (*capable_hook)(enum port_cap cap);
 bool (*viable_hook)(struct iommu_group *group);
 
@@ -487,6 +489,8 @@ int __wrap_port_iommu_group_claim(struct iommu_group *group, void *owner);
 int __wrap_port_wait(struct completion *done, unsigned int ms,
 		     bool interruptible)
 {
+	if (ms == VFIO_LEAVE_MS)
+		return leave_hook ? leave_hook(done) : -ETIME;
 	if (wait_hook)
 		return wait_hook(done, ms, interruptible);
 	return __real_port_wait(done, ms, interruptible);
@@ -647,6 +651,7 @@ int setup(void **state)
 {
 	port_warn_fatal = true;
 	wait_hook = NULL;
+	leave_hook = NULL;
 	capable_hook = NULL;
 	viable_hook = NULL;
 	fault_arm(0);

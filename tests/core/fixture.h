@@ -145,6 +145,9 @@ void elsewhere(void (*fn)(void));
 /* Instead of port_wait(). */
 extern int (*wait_hook)(struct completion *done, unsigned int ms,
 			bool interruptible);
+/* Instead of the moment in which who let go of the device may leave; without
+ * it nobody does, and no time passes. */
+extern int (*leave_hook)(struct completion *done);
 int __real_port_wait(struct completion *done, unsigned int ms,
 		     bool interruptible);
 /* For such a hook that did what the wait is for: 0, and fails when the wait would

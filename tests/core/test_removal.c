@@ -74,6 +74,31 @@ static void B3_user_that_lets_go_when_asked_is_not_waited_for(void **state)
 	user_close(&user);
 }
 
+static int leave_in_order(struct completion *done)
+{
+	note("leave");
+	assert_int_equal(host_fd_ioctl(user.container, CMD_FAKE, 0), 'a');
+	assert_int_equal(unset_container(user.group), 0);
+	return woken(done);
+}
+
+/* Each of its calls works, as if nothing had been removed. */
+static void B3_user_that_lets_go_has_a_moment_to_leave(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+
+	user = user_open(7, "d1");
+	dev->on_request = close_when_asked;
+	leave_hook = leave_in_order;
+	forget_trace();
+	fake_remove(dev);
+	assert_trace("d1.request:0 d1.release leave a.ioctl a.detach:7 "
+		     "a.release");
+	assert_int_equal(get_status(user.group), -ENODEV);
+	user.device = -1;
+	user_close(&user);
+}
+
 static int signal_in_first_period(struct completion *done, unsigned int ms,
 				  bool interruptible)
 {
@@ -125,12 +150,19 @@ static void B3_any_reference_is_waited_for(void **state)
 	assert_int_equal(waits, 1);
 }
 
+static int stay(struct completion *done)
+{
+	note("stay");
+	return -ETIME;
+}
+
 static void B3_idle_user_of_the_last_device_does_not_block(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
 
 	/* Has group and container open, and does nothing with them. */
 	user = user_open(7, NULL);
+	leave_hook = stay;
 	forget_trace();
 	fake_remove(dev);
 	assert_trace("a.detach:7 a.release");
@@ -158,6 +190,25 @@ static void B3_sibling_keeps_the_group_in_its_container(void **state)
 }
 
 static struct vfio_group *external;
+
+/* Only the last device takes the group along. */
+static void B3_moment_to_leave_is_not_for_a_sibling(void **state)
+{
+	struct fake *dev = fake_add("d1", 7), *sibling = fake_add("d2", 7);
+
+	user = user_open(7, "d1");
+	dev->on_request = sibling->on_request = close_when_asked;
+	leave_hook = stay;
+	forget_trace();
+	fake_remove(dev);
+	assert_trace("d1.request:0 d1.release");
+	user.device = get_device_fd(user.group, "d2");
+	forget_trace();
+	fake_remove(sibling);
+	assert_trace("d2.request:0 d2.release stay a.detach:7 a.release");
+	user.device = -1;
+	user_close(&user);
+}
 
 static int put_external_in_second_period(struct completion *done,
 					 unsigned int ms, bool interruptible)
@@ -188,6 +239,37 @@ static void B3_external_user_of_the_last_device_is_waited_for(void **state)
 	forget_trace();
 	fake_remove(dev);
 	assert_trace("wait:10000 wait:10000 a.detach:7 a.release");
+	user_close(&user);
+}
+
+static int leave_one_by_one(struct completion *done)
+{
+	note("leave");
+	if (waits++) {
+		assert_int_equal(unset_container(user.group), 0);
+	} else {
+		assert_int_equal(unset_container(user.group), -EBUSY);
+		vfio_group_put_external_user(external);
+	}
+	return woken(done);
+}
+
+static void B3_moment_to_leave_begins_anew_with_each_that_left(void **state)
+{
+	struct fake *dev = fake_add("d1", 7);
+	struct port_file *file;
+
+	user = user_open(7, "d1");
+	file = port_file_get(user.group);
+	external = vfio_group_get_external_user(file);
+	port_file_put(file);
+	dev->on_request = close_when_asked;
+	leave_hook = leave_one_by_one;
+	forget_trace();
+	fake_remove(dev);
+	assert_trace("d1.request:0 d1.release leave leave a.detach:7 "
+		     "a.release");
+	user.device = -1;
 	user_close(&user);
 }
 
@@ -482,11 +564,14 @@ int main(void)
 		WAIT_TEST(B3_unused_device_goes_at_once),
 		WAIT_TEST(B3_users_are_asked_in_each_period),
 		WAIT_TEST(B3_user_that_lets_go_when_asked_is_not_waited_for),
+		WAIT_TEST(B3_user_that_lets_go_has_a_moment_to_leave),
 		WAIT_TEST(B3_wait_is_interrupted_once_and_says_who_is_blocked),
 		WAIT_TEST(B3_any_reference_is_waited_for),
 		WAIT_TEST(B3_idle_user_of_the_last_device_does_not_block),
 		WAIT_TEST(B3_sibling_keeps_the_group_in_its_container),
+		WAIT_TEST(B3_moment_to_leave_is_not_for_a_sibling),
 		WAIT_TEST(B3_external_user_of_the_last_device_is_waited_for),
+		WAIT_TEST(B3_moment_to_leave_begins_anew_with_each_that_left),
 		WAIT_TEST(B3_external_user_whose_opener_has_gone_is_waited_for),
 		WAIT_TEST(B3_group_closed_while_it_is_waited_for),
 		WAIT_TEST(B3_add_during_the_wait_is_ebusy),
