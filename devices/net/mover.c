@@ -26,7 +26,7 @@
 #define POLL_NS 100000 /* between looks at queues whose driver cannot wake us */
 #define ROUNDS 16 /* in a driver's thread */
 #define STREAK 256 /* notifications, each so soon after the one before: */
-#define STREAK_NS 20000
+#define STREAK_NS 50000
 #define CHECK_NS 1000000
 #define PREEMPTIONS 2
 #define CONTENDED_NS 200000000
