@@ -118,6 +118,8 @@ static void test_ioeventfd(void)
 	      -EINVAL);
 	check("D1_ioeventfd_over_the_end_is_einval",
 	      ioeventfd(4, bar.size - 2, fd), -EINVAL);
+	check("D1_ioeventfd_across_registers_is_einval", ioeventfd(4, 0x22, fd),
+	      -EINVAL);
 	check("D1_ioeventfd_of_the_rom_is_einval", ioeventfd(4, rom, fd),
 	      -EINVAL);
 	check("D1_ioeventfd_of_config_is_einval", ioeventfd(4, config, fd),
