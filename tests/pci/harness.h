@@ -154,6 +154,9 @@ void user_close(struct user *user);
 void user_open_group(struct user *user, int group);
 
 long do_ioctl(const struct user *user, unsigned long cmd, void *arg);
+/* The same, but nothing is in memory behind the first @len bytes of @arg. */
+long do_ioctl_cut(const struct user *user, unsigned long cmd, const void *arg,
+		  size_t len);
 #define REGION(index) ((off_t)VFIO_PCI_INDEX_TO_OFFSET(index))
 #define CONFIG REGION(VFIO_PCI_CONFIG_REGION_INDEX)
 u32 config_read(const struct user *user, u32 off, u32 size);

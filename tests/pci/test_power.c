@@ -282,6 +282,20 @@ static void bad_arguments_are_refused(void **state)
 	close(fd);
 }
 
+static void eventfd_that_cannot_be_read_is_efault(void **state)
+{
+	struct vfio_device_feature header = {
+		.argsz = 16,
+		.flags = SET | WITH_WAKEUP,
+	};
+
+	assert_int_equal(do_ioctl_cut(&user, VFIO_DEVICE_FEATURE, &header,
+				      sizeof(header)),
+			 -EFAULT);
+	assert_calls(fake, "");
+	assert_int_equal(enter(), 0);
+}
+
 static void hardware_that_cannot_rest_has_no_such_feature(void **state)
 {
 	user_close(&user);
@@ -312,6 +326,7 @@ int main(void)
 		test(function_that_does_not_wake_is_an_error),
 		test(rest_takes_over_from_the_users_own_sleep),
 		test(bad_arguments_are_refused),
+		test(eventfd_that_cannot_be_read_is_efault),
 		test(hardware_that_cannot_rest_has_no_such_feature),
 	};
 

@@ -185,6 +185,21 @@ static void P2_feature_sets_the_token(void **state)
 	assert_int_equal(try(&vf_user, vf, " vf_token=" A), 0);
 }
 
+static void P2_token_that_cannot_be_read_stays_as_it_was(void **state)
+{
+	const struct vfio_device_feature header = {
+		.argsz = sizeof(struct token_feature),
+		.flags = VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
+	};
+
+	pf_user.device = open_with(&pf_user, pf, " vf_token=" A);
+	assert_int_equal(do_ioctl_cut(&pf_user, VFIO_DEVICE_FEATURE, &header,
+				      sizeof(header)),
+			 -EFAULT);
+	assert_int_equal(try(&vf_user, vf, " vf_token=" A), 0);
+}
+
 static void P2_feature_of_other_functions_is_enotty(void **state)
 {
 	const u32 set = VFIO_DEVICE_FEATURE_SET;
@@ -208,6 +223,7 @@ int main(void)
 		test(P1_other_function_has_none),
 		test(P1_other_options_are_einval),
 		test(P2_feature_sets_the_token),
+		test(P2_token_that_cannot_be_read_stays_as_it_was),
 		test(P2_feature_of_other_functions_is_enotty),
 	};
 

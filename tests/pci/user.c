@@ -78,6 +78,24 @@ long do_ioctl(const struct user *user, unsigned long cmd, void *arg)
 	return host_fd_ioctl(user->device, cmd, (unsigned long)arg);
 }
 
+long do_ioctl_cut(const struct user *user, unsigned long cmd, const void *arg,
+		  size_t len)
+{
+	u8 *map = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u8 *at = map + PAGE_SIZE - len;
+	long ret;
+
+	assert_ptr_not_equal(map, MAP_FAILED);
+	memcpy(at, arg, len);
+	munmap(map + PAGE_SIZE, PAGE_SIZE);
+	/* In a test whose set-up opened the user. */
+	take_faults_back();
+	ret = do_ioctl(user, cmd, at);
+	munmap(map, PAGE_SIZE);
+	return ret;
+}
+
 u32 config_read(const struct user *user, u32 off, u32 size)
 {
 	u32 val = 0;
