@@ -6,20 +6,24 @@
  *   vf GROUP BDF      an NVMe controller without any so far
  *
  * The physical function stays open as long as there are any: it is reset by the last
- * close, and QEMU loses them then.
+ * close, and QEMU loses them then. A virtual one moves data once the physical one's
+ * driver, which is this program, has given it queues (NVMe 1.4, 8.5).
  */
 #include <err.h>
 #include <libgen.h>
 #include <limits.h>
 
-#include "../uapi/uapi.h"
+#include "nvme.h"
 
 #define A "11112222-3333-4444-5555-66667777888a"
 #define B "11112222-3333-4444-5555-66667777888b"
 
 #define CONFIG ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 
+#define IOVA 0x100000ul /* of both */
+
 static struct chain pf, vf;
+static struct nvme pf_nvme;
 static const char *pf_name;
 static char vf_name[NAME_MAX], vf_group[PATH_MAX];
 
@@ -177,6 +181,59 @@ static void test_function(int parent)
 	close(device);
 }
 
+static void master(int device)
+{
+	set_command(device, config(device, 4, 2) | 6);
+}
+
+/* A page as one of them fills it, or 0. */
+static unsigned int vendor(const struct nvme *nvme)
+{
+	return nvme->data[0] | nvme->data[1] << 8;
+}
+
+/* Queues and interrupts that it has are free for others from its reset on. */
+static void give_up_resources(void)
+{
+	pf_nvme = nvme_of(&pf, pf.device, IOVA);
+	master(pf.device);
+	nvme_start(&pf_nvme);
+	if (nvme_virt(&pf_nvme, 0, NVME_VQ, NVME_TAKE, 0) ||
+	    nvme_virt(&pf_nvme, 0, NVME_VI, NVME_TAKE, 0) ||
+	    ioctl(pf.device, VFIO_DEVICE_RESET))
+		errx(1, "%s does not give up its resources", pf_name);
+	master(pf.device);
+	nvme_start(&pf_nvme);
+}
+
+/* At one address, each in its own user's memory. */
+static void test_dma(void)
+{
+	struct nvme nvme;
+	int device;
+
+	check("P4_pf_gives_the_vf_interrupts",
+	      nvme_virt(&pf_nvme, 1, NVME_VI, NVME_ASSIGN, 1), 0);
+	check("P4_pf_gives_the_vf_queues",
+	      nvme_virt(&pf_nvme, 1, NVME_VQ, NVME_ASSIGN, 2), 0);
+	check("P4_pf_brings_the_vf_up",
+	      nvme_virt(&pf_nvme, 1, 0, NVME_ONLINE, 0), 0);
+	device = open_with(&vf, vf_name, " vf_token=" A);
+	nvme = nvme_of(&vf, device, IOVA);
+	master(device);
+	nvme_start(&nvme);
+	check("P4_vf_writes", nvme_identify(&nvme), 0);
+	check("P4_vf_writes_its_users_memory", vendor(&nvme),
+	      config(device, 0, 2));
+	check("P4_vf_leaves_the_pfs_memory", vendor(&pf_nvme), 0);
+	memset(nvme.data, 0, 2);
+	check("P4_pf_writes", nvme_identify(&pf_nvme), 0);
+	check("P4_pf_writes_its_users_memory", vendor(&pf_nvme),
+	      config(pf.device, 0, 2));
+	check("P4_pf_leaves_the_vfs_memory", vendor(&nvme), 0);
+	close(device);
+}
+
 static void set_number(const char *number)
 {
 	char path[PATH_MAX];
@@ -222,10 +279,12 @@ int main(int argc, char **argv)
 		errx(2, "usage: vf GROUP BDF");
 	pf_name = argv[2];
 	pf = open_named(argv[1], pf_name);
+	give_up_resources();
 	open_vf();
 	test_feature(pf.device);
 	test_token();
 	test_function(pf.device);
+	test_dma();
 	close_chain(&vf);
 	set_number("0");
 	close_chain(&pf);
