@@ -43,9 +43,16 @@ start_testpmd() { # [EAL's options]
 	exec 4>/tmp/commands
 }
 
+# A card whose link is not up yet leaves packets in QEMU's queue, which it does not
+# keep in order when others arrive.
+await_link() { # PORT
+	await_text "^$1 .* net_e1000_em .*up" 'show port summary all'
+}
+
 forward() {
 	./packets make /tmp/in.pcap $NR
-	start_testpmd "$@" && await_text 'Done$' || return
+	start_testpmd "$@" && await_text 'Done$' && await_link 0 &&
+		await_link 1 || return
 	printf '%s\n' 'set portlist 2,0,1,3' 'set fwd io retry' \
 		'set burst tx delay 1 retry 100000000' start >&4
 	await_text "RX-packets: $NR " 'show port stats 1'
