@@ -432,6 +432,15 @@ struct user user_open(int group, const char *name)
 	return user;
 }
 
+struct vfio_group *get_external(int fd)
+{
+	struct port_file *file = port_file_get(fd);
+	struct vfio_group *group = vfio_group_get_external_user(file);
+
+	port_file_put(file);
+	return group;
+}
+
 void user_close(struct user *user)
 {
 	if (user->device >= 0)

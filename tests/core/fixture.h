@@ -136,6 +136,8 @@ struct user {
 /* Opens all three; @name NULL: no device. */
 struct user user_open(int group, const char *name);
 void user_close(struct user *user);
+/* An external user of that group (X1), or an ERR_PTR. */
+struct vfio_group *get_external(int fd);
 
 /* What another thread does at this very moment: runs @fn in one, to its end. */
 void elsewhere(void (*fn)(void));

@@ -8,15 +8,6 @@
 static unsigned long pfns[VFIO_PIN_PAGES_MAX_ENTRIES];
 static unsigned long phys[VFIO_PIN_PAGES_MAX_ENTRIES];
 
-static struct vfio_group *get_external(int fd)
-{
-	struct port_file *file = port_file_get(fd);
-	struct vfio_group *group = vfio_group_get_external_user(file);
-
-	port_file_put(file);
-	return group;
-}
-
 /* ---- X1, X2 ---- */
 
 static void X1_not_a_group_is_einval(void **state)

@@ -371,14 +371,12 @@ static void G5_unset_while_an_external_user_is_there_is_ebusy(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
 	struct user user = user_open(7, NULL);
-	struct port_file *file = port_file_get(user.group);
-	struct vfio_group *group = vfio_group_get_external_user(file);
+	struct vfio_group *group = get_external(user.group);
 
 	assert_false(IS_ERR(group));
 	assert_int_equal(unset_container(user.group), -EBUSY);
 	vfio_group_put_external_user(group);
 	assert_int_equal(unset_container(user.group), 0);
-	port_file_put(file);
 	user_close(&user);
 	fake_remove(dev);
 }

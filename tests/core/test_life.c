@@ -193,11 +193,9 @@ static void L3_whoever_lets_go_last_detaches_the_group(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
 	struct user user = user_open(7, "d1");
-	struct port_file *file = port_file_get(user.group);
-	struct vfio_group *external = vfio_group_get_external_user(file);
+	struct vfio_group *external = get_external(user.group);
 	int second = get_device_fd(user.group, "d1");
 
-	port_file_put(file);
 	close_fd(user.group);
 	close_fd(user.container);
 	close_fd(user.device);

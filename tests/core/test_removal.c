@@ -213,13 +213,10 @@ static void B3_moment_to_leave_is_not_for_a_sibling(void **state)
 static int put_external_in_second_period(struct completion *done,
 					 unsigned int ms, bool interruptible)
 {
-	struct port_file *file = port_file_get(user.group);
-
 	note("wait:%u", ms);
 	/* The removed device is gone: there is nobody to ask any more.  What is
 	 * left of the group takes no new user. */
-	assert_int_equal(PTR_ERR(vfio_group_get_external_user(file)), -ENODEV);
-	port_file_put(file);
+	assert_int_equal(PTR_ERR(get_external(user.group)), -ENODEV);
 	if (++waits < 2)
 		return -ETIME;
 	vfio_group_put_external_user(external);
@@ -229,12 +226,9 @@ static int put_external_in_second_period(struct completion *done,
 static void B3_external_user_of_the_last_device_is_waited_for(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, NULL);
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	wait_hook = put_external_in_second_period;
 	forget_trace();
 	fake_remove(dev);
@@ -257,12 +251,9 @@ static int leave_one_by_one(struct completion *done)
 static void B3_moment_to_leave_begins_anew_with_each_that_left(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, "d1");
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	dev->on_request = close_when_asked;
 	leave_hook = leave_one_by_one;
 	forget_trace();
@@ -284,12 +275,9 @@ static int put_external_in_wait(struct completion *done, unsigned int ms,
 static void B3_external_user_whose_opener_has_gone_is_waited_for(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, NULL);
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	user_close(&user);
 	wait_hook = put_external_in_wait;
 	forget_trace();
@@ -312,12 +300,9 @@ static int close_all_in_wait(struct completion *done, unsigned int ms,
 static void B3_group_closed_while_it_is_waited_for(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, NULL);
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	wait_hook = close_all_in_wait;
 	forget_trace();
 	fake_remove(dev);
@@ -388,12 +373,9 @@ static int add_to_new_group_in_wait(struct completion *done, unsigned int ms,
 static void B3_device_that_comes_back_makes_a_new_group(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, NULL);
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	wait_hook = add_to_new_group_in_wait;
 	fake_remove(dev);
 	wait_hook = NULL;
@@ -515,12 +497,9 @@ static int open_dead_group_in_wait(struct completion *done, unsigned int ms,
 static void L5_group_being_removed_cannot_be_reached_anew(void **state)
 {
 	struct fake *dev = fake_add("d1", 7);
-	struct port_file *file;
 
 	user = user_open(7, NULL);
-	file = port_file_get(user.group);
-	external = vfio_group_get_external_user(file);
-	port_file_put(file);
+	external = get_external(user.group);
 	wait_hook = open_dead_group_in_wait;
 	fake_remove(dev);
 	assert_int_equal(waits, 1);
